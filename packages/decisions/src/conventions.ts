@@ -1,0 +1,43 @@
+/**
+ * The names of Decision Trail's records, events, attributes and limits, as written down in
+ * `docs/semantic-conventions.md`; a test keeps the two equal.
+ */
+
+/** The value of `schema` in every record of this format. */
+export const SCHEMA = 'decision/1';
+
+/** Name of the instrumentation scope of every span and log record made here. */
+export const SCOPE_NAME = '@decision-trail/decisions';
+
+/** `EventName` of the log record of a decision: a model decided, or failed to. */
+export const EVENT_DECISION_MADE = 'decision.made';
+
+export const ATTR_DECISION_ID = 'decision.id';
+export const ATTR_DECISION_INPUT = 'decision.input';
+export const ATTR_DECISION_VALUE = 'decision.value';
+export const ATTR_DECISION_TIMESTAMP = 'decision.timestamp';
+export const ATTR_DECISION_MODEL_NAME = 'decision.model.name';
+export const ATTR_DECISION_MODEL_VERSION = 'decision.model.version';
+export const ATTR_DECISION_MODEL_DIGEST = 'decision.model.digest';
+export const ATTR_DECISION_MODEL_PROVIDER = 'decision.model.provider';
+export const ATTR_DECISION_SCORE = 'decision.score';
+export const ATTR_DECISION_THRESHOLD = 'decision.threshold';
+export const ATTR_DECISION_REASONS = 'decision.reasons';
+export const ATTR_DECISION_SUBJECT_ID = 'decision.subject.id';
+export const ATTR_DECISION_SUBJECT_TYPE = 'decision.subject.type';
+export const ATTR_DECISION_TRUNCATED = 'decision.truncated';
+export const ATTR_ERROR_TYPE = 'error.type';
+export const ATTR_AUDIT_RECORD_ID = 'audit.record.id';
+export const ATTR_AUDIT_ACTOR_ID = 'audit.actor.id';
+export const ATTR_AUDIT_ACTOR_TYPE = 'audit.actor.type';
+export const ATTR_AUDIT_ACTION = 'audit.action';
+export const ATTR_AUDIT_OUTCOME = 'audit.outcome';
+export const ATTR_AUDIT_TARGET_ID = 'audit.target.id';
+export const ATTR_AUDIT_TARGET_TYPE = 'audit.target.type';
+export const ATTR_AUDIT_SCHEMA_VERSION = 'audit.schema.version';
+
+/** UTF-8 bytes of one record's body at most; Loki refuses a line above 256 KiB. */
+export const RECORD_BYTES_MAX: number = 64 * 1024;
+
+/** UTF-8 bytes of one attribute that holds JSON (`decision.input`, `decision.value`) at most. */
+export const ATTRIBUTE_JSON_BYTES_MAX: number = 4 * 1024;
