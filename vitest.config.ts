@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 import { decorators } from './test/decorators.ts';
 
-/** Where CI wants the counts of passed and failed tests. */
-const reportFile = process.env['TEST_REPORT_FILE'];
+/** The folder in which CI wants the counts of passed and failed tests. */
+const reportDir = process.env['TEST_REPORT_DIR'];
 
 export default defineConfig({
   plugins: [decorators()],
@@ -13,6 +13,6 @@ export default defineConfig({
     // Installs and starts real servers; each of those tests sets its own bound where it needs more.
     testTimeout: 30_000,
     hookTimeout: 120_000,
-    reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
+    reporters: reportDir === undefined ? ['default'] : ['default', ['json', { outputFile: `${reportDir}/tests.json` }]],
   },
 });

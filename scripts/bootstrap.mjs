@@ -9,15 +9,13 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const bin = path.join(root, 'node_modules', '.bin');
 const { packageManager } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
-/** In an npm script `node` is the workspace's own; npm itself runs on the machine's. */
-const hostNode = process.env.npm_node_execpath ?? process.execPath;
-
 /** What a task runs after install and build; the arguments of the command line follow. */
 const TASKS = {
   start: [['node', 'scripts/start.ts']],
   test: [['vitest', 'run']],
-  'test:legacy': [['node', 'scripts/legacy.ts']],
+  'test:matrix': [['node', 'scripts/matrix.ts']],
   backends: [['node', 'test/backends/main.ts']],
+  bench: [['node', 'bench/main.ts']],
   check: [
     ['oxlint', '--type-aware', '--deny-warnings'],
     ['oxfmt', '--check'],
@@ -51,11 +49,7 @@ for (const [command = '', ...rest] of TASKS[task]) {
 }
 
 function run(command, commandArgs, hint) {
-  const env = {
-    ...process.env,
-    PATH: `${bin}${path.delimiter}${process.env.PATH}`,
-    DECISION_TRAIL_HOST_NODE: hostNode,
-  };
+  const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
   const { status, signal, error } = spawnSync(command, commandArgs, { cwd: root, env, stdio: 'inherit' });
   if (status === 0) return;
   const outcome = error?.message ?? (signal === null ? `exit code ${status}` : signal);

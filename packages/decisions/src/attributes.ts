@@ -7,8 +7,11 @@ import {
   ATTR_AUDIT_SCHEMA_VERSION,
   ATTR_AUDIT_TARGET_ID,
   ATTR_AUDIT_TARGET_TYPE,
+  ATTR_DECISION_BATCH_ID,
+  ATTR_DECISION_BATCH_INDEX,
   ATTR_DECISION_ID,
   ATTR_DECISION_INPUT,
+  ATTR_DECISION_MASKED,
   ATTR_DECISION_MODEL_DIGEST,
   ATTR_DECISION_MODEL_NAME,
   ATTR_DECISION_MODEL_PROVIDER,
@@ -23,12 +26,12 @@ import {
   ATTR_DECISION_VALUE,
   ATTR_ERROR_TYPE,
   ATTRIBUTE_JSON_BYTES_MAX,
-  RECORD_BYTES_MAX,
   SCHEMA,
 } from './conventions.js';
-import { cutJson } from './cut.js';
 import type { EncodedJson } from './json.js';
-import type { Actor, Model, Reason, Subject } from './options.js';
+import type { Model } from './options.js';
+import { fieldText, valueOf } from './record.js';
+import type { Batch, RecordFields } from './record.js';
 
 /** Attributes of a span or log record, as OpenTelemetry takes them. */
 export type Attributes = Record<string, string | number | boolean | string[]>;
@@ -39,82 +42,99 @@ const REASONS_MAX = 32;
 /** UTF-16 units of an id, type or code in an attribute at most. */
 const NAME_CHARS_MAX = 256;
 
-/** What of a decision is projected to attributes. Only what the record says, so nothing shows here that is not there. */
+/** What of a decision is projected to attributes besides the fields of its record. */
 export interface Projected {
   id: string;
   timestamp: string;
   model: Model;
-  input: EncodedJson;
-  /** Absent when the model failed. */
-  decision: EncodedJson | undefined;
-  errorType: string | undefined;
-  score: number | undefined;
-  threshold: number | undefined;
-  reasons: readonly Reason[] | undefined;
-  subject: Subject | undefined;
-  actor: Actor | undefined;
+  batch: Batch | undefined;
+  /** Whether it is known that the model decided, or failed. */
+  outcome: 'success' | 'failure' | 'unknown';
   /** Fields of the input that are copied to attributes of their own. */
   index: readonly string[];
   truncated: boolean;
+  /** Number of paths that redaction touched. */
+  masked: number;
 }
 
-/** The attributes of a decision's span. */
-export function spanAttributes(projected: Projected): Attributes {
-  const { model } = projected;
+/**
+ * The attributes of a decision's span. What may hold personal data is read from the fields as they were encoded, so
+ * that nothing shows here that is not in the record.
+ */
+export function spanAttributes(fields: RecordFields, projected: Projected): Attributes {
+  const { model, batch } = projected;
+  const reasons = valueOf(fields['reasons']);
   return defined({
     [ATTR_DECISION_ID]: projected.id,
-    [ATTR_DECISION_INPUT]: fit(projected.input),
-    [ATTR_DECISION_VALUE]: projected.decision && scalarOrJson(projected.decision),
+    [ATTR_DECISION_INPUT]: fields['input'] && fieldText(fields['input'], ATTRIBUTE_JSON_BYTES_MAX),
+    [ATTR_DECISION_VALUE]: fields['decision'] && scalarOrJson(fields['decision']),
     [ATTR_DECISION_TIMESTAMP]: projected.timestamp,
     [ATTR_DECISION_MODEL_NAME]: model.name,
     [ATTR_DECISION_MODEL_VERSION]: model.version,
-    [ATTR_DECISION_SCORE]: projected.score,
-    [ATTR_DECISION_THRESHOLD]: projected.threshold,
-    [ATTR_DECISION_REASONS]: projected.reasons?.slice(0, REASONS_MAX).map((reason) => short(reason.code)),
+    [ATTR_DECISION_SCORE]: number(valueOf(fields['score'])),
+    [ATTR_DECISION_THRESHOLD]: number(valueOf(fields['threshold'])),
+    [ATTR_DECISION_REASONS]: Array.isArray(reasons) ? codes(reasons) : undefined,
+    [ATTR_DECISION_BATCH_ID]: batch?.id,
+    [ATTR_DECISION_BATCH_INDEX]: batch?.index,
     [ATTR_DECISION_TRUNCATED]: projected.truncated,
-    [ATTR_ERROR_TYPE]: projected.errorType,
-    ...indexed(projected.input, projected.index),
+    [ATTR_DECISION_MASKED]: projected.masked,
+    [ATTR_ERROR_TYPE]: text(valueOf(fields['error']), 'type'),
+    ...indexed(fields['input'], projected.index),
   });
 }
 
 /** The attributes of a decision's log record: those of its span, and what only the audit trail needs. */
-export function logAttributes(span: Attributes, projected: Projected): Attributes {
-  const { model, subject, actor } = projected;
+export function logAttributes(span: Attributes, fields: RecordFields, projected: Projected): Attributes {
+  const { model } = projected;
+  const subject = valueOf(fields['subject']);
+  const actor = valueOf(fields['actor']);
   return defined({
     ...span,
     [ATTR_DECISION_MODEL_DIGEST]: model.digest,
     [ATTR_DECISION_MODEL_PROVIDER]: model.provider,
-    [ATTR_DECISION_SUBJECT_ID]: short(subject?.id),
-    [ATTR_DECISION_SUBJECT_TYPE]: short(subject?.type),
+    [ATTR_DECISION_SUBJECT_ID]: text(subject, 'id'),
+    [ATTR_DECISION_SUBJECT_TYPE]: text(subject, 'type'),
     [ATTR_AUDIT_RECORD_ID]: projected.id,
-    [ATTR_AUDIT_ACTOR_ID]: short(actor?.id),
-    [ATTR_AUDIT_ACTOR_TYPE]: short(actor?.type),
+    [ATTR_AUDIT_ACTOR_ID]: text(actor, 'id'),
+    [ATTR_AUDIT_ACTOR_TYPE]: text(actor, 'type'),
     [ATTR_AUDIT_ACTION]: 'DECIDE',
-    [ATTR_AUDIT_OUTCOME]: projected.errorType === undefined ? 'success' : 'failure',
-    [ATTR_AUDIT_TARGET_ID]: short(subject?.id),
-    [ATTR_AUDIT_TARGET_TYPE]: short(subject?.type),
+    [ATTR_AUDIT_OUTCOME]: projected.outcome,
+    [ATTR_AUDIT_TARGET_ID]: text(subject, 'id'),
+    [ATTR_AUDIT_TARGET_TYPE]: text(subject, 'type'),
     [ATTR_AUDIT_SCHEMA_VERSION]: SCHEMA,
   });
 }
 
-function fit(encoded: EncodedJson): string {
-  return encoded.textBytes <= ATTRIBUTE_JSON_BYTES_MAX ? encoded.text : cutJson(encoded.text, ATTRIBUTE_JSON_BYTES_MAX);
+/** A string member of a value that may be anything, cut to what an attribute takes. */
+export function text(value: unknown, member: string): string | undefined {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, member)) return undefined;
+  const part = (value as Record<string, unknown>)[member];
+  return typeof part === 'string' ? short(part) : undefined;
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+function codes(reasons: readonly unknown[]): string[] {
+  return reasons
+    .slice(0, REASONS_MAX)
+    .map((reason) => text(reason, 'code'))
+    .filter((code) => code !== undefined);
 }
 
 function scalarOrJson(encoded: EncodedJson): string | number | boolean {
-  const json = fit(encoded);
+  const json = fieldText(encoded, ATTRIBUTE_JSON_BYTES_MAX);
   if (json.startsWith('{') || json.startsWith('[') || json === 'null') return json;
   return JSON.parse(json) as string | number | boolean;
 }
 
-function indexed(input: EncodedJson, names: readonly string[]): Attributes {
-  if (names.length === 0 || !input.text.startsWith('{')) return {};
-  const fields = JSON.parse(
-    input.textBytes === Infinity ? cutJson(input.text, RECORD_BYTES_MAX) : input.text,
-  ) as Record<string, unknown>;
+function indexed(input: EncodedJson | undefined, names: readonly string[]): Attributes {
+  const fields = names.length === 0 ? undefined : valueOf(input);
+  if (typeof fields !== 'object' || fields === null) return {};
   const attributes: Attributes = {};
   for (const name of names) {
-    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    const value = Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : undefined;
     if (typeof value === 'string') attributes[`${ATTR_DECISION_INPUT}.${name}`] = short(value);
     else if (typeof value === 'number' || typeof value === 'boolean')
       attributes[`${ATTR_DECISION_INPUT}.${name}`] = value;
@@ -122,13 +142,16 @@ function indexed(input: EncodedJson, names: readonly string[]): Attributes {
   return attributes;
 }
 
-function short(text: string): string;
-function short(text: string | undefined): string | undefined;
-function short(text: string | undefined): string | undefined {
-  return text?.slice(0, NAME_CHARS_MAX);
+function short(value: string): string {
+  return value.slice(0, NAME_CHARS_MAX);
 }
 
-function defined(attributes: Record<string, Attributes[string] | undefined>): Attributes {
-  for (const [name, value] of Object.entries(attributes)) if (value === undefined) delete attributes[name];
-  return attributes as Attributes;
+/** The attributes that have a value. */
+export function defined(attributes: Record<string, Attributes[string] | undefined>): Attributes {
+  const those: Attributes = {};
+  for (const name of Object.keys(attributes)) {
+    const value = attributes[name];
+    if (value !== undefined) those[name] = value;
+  }
+  return those;
 }

@@ -1,55 +1,23 @@
-import { isPromise } from 'node:util/types';
-import { context } from '@opentelemetry/api';
-import { Decision } from './decision.js';
+import { callAudited } from './call.js';
+import { checkOptions } from './checks.js';
 import type { DecisionSite } from './decision.js';
 import { DecisionTrailError } from './errors.js';
-import { checkOptions } from './options.js';
+import type { AnyFunction, Decoratable, Decorated, Known, OptionsFor } from './fit.js';
 import type { DecisionOptions } from './options.js';
-import { findTelemetry, report } from './telemetry.js';
-
-// A constraint for "any function": `unknown` here would refuse functions that declare their parameters.
-type AnyFunction = (this: any, ...args: any[]) => any;
-
-/** The options that fit a function: their callbacks take its parameters and what it returns or resolves to. */
-type OptionsFor<F extends AnyFunction> = DecisionOptions<Parameters<F>, Awaited<ReturnType<F>>>;
-
-/** Nothing more to ask of a function that the options fit; else a type that names the callbacks that do not. */
-type Fits<Options, F extends AnyFunction> =
-  Options extends OptionsFor<F>
-    ? unknown
-    : {
-        'audited: these callbacks do not fit the decorated function; they should be': {
-          [
-            Name in keyof Options & keyof DecisionOptions as Options[Name] extends OptionsFor<F>[Name] ? never : Name
-          ]: OptionsFor<F>[Name];
-        };
-      };
-
-/** Options without a name that is none of them; TypeScript does not look for such names where a type is inferred. */
-type Known<Options> = Options & {
-  [Name in Exclude<keyof Options, keyof DecisionOptions>]: { 'audited: there is no such option': never };
-};
+import { registry } from './registry.js';
+import { siteOf } from './site.js';
+import { findTelemetry, warnOnce } from './telemetry.js';
 
 /**
  * What `audited(options)` returns: it decorates whatever it is applied to, under either dialect of decorators. A
- * function that the callbacks in the options do not fit is a compile error.
+ * function that the callbacks in the options do not fit is a compile error, and so is what is no function or method.
  */
 export interface AuditedDecorator<Options> {
-  /** A method, static or private as well, under standard (TC39) decorators. */
-  <This, F extends AnyFunction>(method: F & Fits<Options, F>, context: ClassMethodDecoratorContext<This, F>): F;
-  /** A class field that holds a function, under standard decorators. */
-  <This, F extends AnyFunction>(
-    field: undefined,
-    context: ClassFieldDecoratorContext<This, F & Fits<Options, F>>,
-  ): (this: This, value: F) => F;
-  /** A method under `experimentalDecorators`. */
-  <F extends AnyFunction>(
-    target: object,
-    name: string | symbol,
-    descriptor: TypedPropertyDescriptor<F> & Fits<Options, F>,
-  ): TypedPropertyDescriptor<F>;
-  /** A function. */
-  <F extends AnyFunction>(fn: F & Fits<Options, F>): F;
+  <Target, Context = undefined, Descriptor = undefined>(
+    target: Decoratable<Options, Target, Context, Descriptor>,
+    context?: Context,
+    descriptor?: Descriptor,
+  ): Decorated<Options, Target, Context, Descriptor>;
 }
 
 /**
@@ -73,12 +41,14 @@ export interface AuditedDecorator<Options> {
  * @throws {DecisionTrailError} `INVALID_OPTIONS` for options that are wrong, and, when it is applied to something other
  * than a function or method, `NOT_DECORATABLE`. Both when the function is decorated, never when it is called.
  */
-export function audited<F extends AnyFunction>(options: OptionsFor<F>, fn: F): F;
+export function audited<F extends AnyFunction, const Batch extends DecisionOptions['batch'] = undefined>(
+  options: OptionsFor<F, Batch>,
+  fn: F,
+): F;
 export function audited<const Options extends DecisionOptions>(options: Known<Options>): AuditedDecorator<Options>;
 export function audited(options: unknown, ...fn: unknown[]): unknown {
   checkOptions(options);
-  const { model } = options;
-  const site: DecisionSite = { options, model: typeof model === 'string' ? { name: model } : { ...model } };
+  const site = siteOf({ ...options });
   const decorator = (...target: unknown[]): unknown => decorate(site, target);
   return fn.length === 0 ? decorator : decorator(...fn);
 }
@@ -117,16 +87,52 @@ function wrap(site: DecisionSite, fn: unknown, name: string): AnyFunction {
   const original = fn as AnyFunction;
   if (/^class\b/.test(Function.prototype.toString.call(original))) throw notDecoratable(`the class ${original.name}`);
 
-  function decorated(this: unknown, ...args: unknown[]): unknown {
-    return new.target === undefined
-      ? call(site, original, this, args)
-      : Reflect.construct(original, args, new.target === decorated ? original : new.target);
+  const { decorated: known } = registry();
+  if (known.get(original) === site.model.name) {
+    warnOnce(`"${original.name}" is decorated twice for model "${site.model.name}"; each decision is recorded once`);
+    return original;
   }
+  const decorated = isConstructor(original) ? constructible(site, original) : callable(site, original);
   // Name, length and whatever other decorators have put on the function.
   Object.defineProperties(decorated, Object.getOwnPropertyDescriptors(original));
+  for (const name of ['name', 'length']) if (!Object.hasOwn(original, name)) Reflect.deleteProperty(decorated, name);
   Object.setPrototypeOf(decorated, Object.getPrototypeOf(original) as object | null);
+  if (!Object.isExtensible(original)) Object.preventExtensions(decorated);
   copyReflectMetadata(original, decorated);
+  known.set(decorated, site.model.name);
   return decorated;
+}
+
+/** What stands for a method, an arrow function or a generator: like them, it has no prototype, and `new` refuses it. */
+function callable(site: DecisionSite, original: AnyFunction): AnyFunction {
+  return {
+    decorated(this: unknown, ...args: unknown[]): unknown {
+      const telemetry = findTelemetry();
+      if (telemetry === undefined) return Reflect.apply(original, this, args);
+      return callAudited(site, telemetry, args, () => Reflect.apply(original, this, args) as unknown);
+    },
+  }.decorated;
+}
+
+/** What stands for a function that can also be called with `new`, which is not a decision. */
+function constructible(site: DecisionSite, original: AnyFunction): AnyFunction {
+  return function decorated(this: unknown, ...args: unknown[]): unknown {
+    if (new.target !== undefined) {
+      return Reflect.construct(original, args, new.target === decorated ? original : new.target);
+    }
+    const telemetry = findTelemetry();
+    if (telemetry === undefined) return Reflect.apply(original, this, args);
+    return callAudited(site, telemetry, args, () => Reflect.apply(original, this, args) as unknown);
+  };
+}
+
+function isConstructor(fn: AnyFunction): boolean {
+  try {
+    Reflect.construct(Object, [], fn);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Carries over what `reflect-metadata` (NestJS and others) keeps beside a function, in a table keyed by the function. */
@@ -138,85 +144,4 @@ function copyReflectMetadata(from: object, to: object): void {
   };
   if (!getOwnMetadataKeys || !getOwnMetadata || !defineMetadata) return;
   for (const key of getOwnMetadataKeys(from)) defineMetadata(key, getOwnMetadata(key, from), to);
-}
-
-/** One call. The user's function runs outside every guard of ours. */
-function call(site: DecisionSite, fn: AnyFunction, self: unknown, args: unknown[]): unknown {
-  const decision = guard(() => {
-    const telemetry = findTelemetry();
-    return telemetry && new Decision(site, telemetry, args);
-  });
-  if (decision === undefined) return Reflect.apply(fn, self, args);
-
-  let result: unknown;
-  try {
-    result = context.with(decision.context, () => Reflect.apply(fn, self, args) as unknown);
-  } catch (error) {
-    guard(() => decision.fail(error));
-    throw error;
-  }
-
-  if (isPromise(result)) {
-    return result.then(
-      (value: unknown) => {
-        guard(() => decision.succeed(value));
-        return value;
-      },
-      (error: unknown) => {
-        guard(() => decision.fail(error));
-        throw error;
-      },
-    );
-  }
-  if (guard(() => observeThenable(result, decision)) !== true) guard(() => decision.succeed(result));
-  return result;
-}
-
-type Then = (onFulfilled?: unknown, onRejected?: unknown, ...rest: unknown[]) => unknown;
-
-/**
- * Watches an object with a `then` method that is no promise, such as a query builder: it may begin its work only when
- * `then` is called, so it is not called here; the object gets a `then` of its own, which passes on to the original.
- */
-function observeThenable(result: unknown, decision: Decision): boolean {
-  if (typeof result !== 'object' || result === null) return false;
-  const { then } = result as { then?: unknown };
-  if (typeof then !== 'function') return false;
-
-  let settled = false;
-  const observed: Then = function (this: unknown, onFulfilled, onRejected, ...rest) {
-    const once =
-      (settle: (value: unknown) => void, next: unknown, otherwise: (value: unknown) => unknown) =>
-      (value: unknown): unknown => {
-        if (!settled) guard(() => settle(value));
-        settled = true;
-        return typeof next === 'function' ? (next(value) as unknown) : otherwise(value);
-      };
-    return Reflect.apply(then as Then, this, [
-      once(
-        (value) => decision.succeed(value),
-        onFulfilled,
-        (value) => value,
-      ),
-      once(
-        (error) => decision.fail(error),
-        onRejected,
-        (error) => {
-          throw error;
-        },
-      ),
-      ...rest,
-    ]);
-  };
-  return Reflect.defineProperty(result, 'then', { value: observed, configurable: true, writable: true });
-}
-
-/** Runs code of ours beside the user's call: whatever goes wrong in it is reported, and the call goes on. */
-function guard<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    report('a decision could not be recorded', error);
-    return undefined;
-  }
 }

@@ -9,8 +9,18 @@ export const SCHEMA = 'decision/1';
 /** Name of the instrumentation scope of every span and log record made here. */
 export const SCOPE_NAME = '@decision-trail/decisions';
 
+/** The value of `schema` in the records of what became known later. */
+export const SCHEMA_OUTCOME = 'decision-outcome/1';
+export const SCHEMA_REVIEW = 'decision-review/1';
+
 /** `EventName` of the log record of a decision: a model decided, or failed to. */
 export const EVENT_DECISION_MADE = 'decision.made';
+
+/** `EventName` where it became known what really happened after an earlier decision. */
+export const EVENT_DECISION_OUTCOME = 'decision.outcome';
+
+/** `EventName` where a person confirmed, overrode, appealed or escalated an earlier decision. */
+export const EVENT_DECISION_REVIEW = 'decision.review';
 
 export const ATTR_DECISION_ID = 'decision.id';
 export const ATTR_DECISION_INPUT = 'decision.input';
@@ -25,6 +35,11 @@ export const ATTR_DECISION_THRESHOLD = 'decision.threshold';
 export const ATTR_DECISION_REASONS = 'decision.reasons';
 export const ATTR_DECISION_SUBJECT_ID = 'decision.subject.id';
 export const ATTR_DECISION_SUBJECT_TYPE = 'decision.subject.type';
+export const ATTR_DECISION_BATCH_ID = 'decision.batch.id';
+export const ATTR_DECISION_BATCH_INDEX = 'decision.batch.index';
+export const ATTR_DECISION_MASKED = 'decision.masked';
+export const ATTR_DECISION_OUTCOME_LABEL = 'decision.outcome.label';
+export const ATTR_DECISION_REVIEW_ACTION = 'decision.review.action';
 export const ATTR_DECISION_TRUNCATED = 'decision.truncated';
 export const ATTR_ERROR_TYPE = 'error.type';
 export const ATTR_AUDIT_RECORD_ID = 'audit.record.id';

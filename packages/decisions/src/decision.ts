@@ -1,168 +1,318 @@
-import { context, createContextKey, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { isNativeError } from 'node:util/types';
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Context, HrTime, Span } from '@opentelemetry/api';
 import { logAttributes, spanAttributes } from './attributes.js';
 import type { Projected } from './attributes.js';
-import { EVENT_DECISION_MADE } from './conventions.js';
-import { encodeJson, read, unreadable } from './json.js';
-import type { EncodedJson } from './json.js';
-import type { Actor, DecisionOptions, Model, Reason, Subject } from './options.js';
-import { field, writeRecord } from './record.js';
-import { report } from './telemetry.js';
+import { isName, isObject, isRecord } from './checks.js';
+import { EVENT_DECISION_MADE, SCHEMA } from './conventions.js';
+import { collectorsOf, enclosingId, withCurrent } from './current.js';
+import { read, unreadable } from './forms.js';
+import { asciiJson, encodeJson, ListEncoder } from './json.js';
+import type { EncodedJson, EncodeOptions } from './json.js';
+import type { BaggageKeys, DecisionDetails, DecisionOptions, Model, Reason, StreamItems } from './options.js';
+import { field, fieldText, maskAgain, valueOf, writeRecord } from './record.js';
+import type { Batch, RecordFields, Stream } from './record.js';
+import { Masker } from './redact/masker.js';
+import type { CompiledRules } from './redact/rules.js';
+import { registry } from './registry.js';
+import { processRules } from './settings.js';
+import type { DecisionSettings } from './settings.js';
+import { guard, report } from './telemetry.js';
 import type { Telemetry } from './telemetry.js';
 import { uuidv7 } from './uuid.js';
-
-/** Under this key the OpenTelemetry context carries the id of the decision being made, for the decisions inside it. */
-const DECISION_ID_KEY = createContextKey('decision-trail decision id');
 
 /** SeverityNumber of the OpenTelemetry log data model. */
 const SEVERITY_INFO = 9;
 const SEVERITY_ERROR = 17;
 
+const SCHEMA_JSON = asciiJson(`"${SCHEMA}"`);
+
+/** Reasons of one decision at most, of one callback or update. */
+const REASONS_MAX = 1024;
+
 /** UTF-16 units of an error's message in the record and in the span's status at most. */
 const ERROR_MESSAGE_CHARS_MAX = 1024;
+
+/** UTF-16 units of an error's message beyond those that are looked at, so that no secret is recorded up to the cut. */
+const ERROR_OVERLAP_CHARS = 4 * 1024;
 
 /** One place in the application where decisions are made. */
 export interface DecisionSite {
   readonly options: DecisionOptions;
   readonly model: Model;
+  readonly modelJson: EncodedJson;
+  /** Those of the option `redact`; the process's follow. */
+  readonly rules: CompiledRules | undefined;
+}
+
+/** A call of a model under way, which becomes one decision or, of a batch, several. Nothing of it throws. */
+export interface Call {
+  /** The context in which the model is called. */
+  readonly context: Context;
+  update(details: DecisionDetails): void;
+  /** The model decided. */
+  succeed(result: unknown): void;
+  /** The model failed: it threw, or its promise was rejected. */
+  fail(error: unknown): void;
+  /** The model decided bit by bit, and that has ended. */
+  end(items: StreamedItems): void;
+  /** Writes the items of a stream as they come; `undefined` where a callback says what the decision is. */
+  listEncoder(): ListEncoder | undefined;
+  /** Lets go of an argument that is the result as well: a stream that is held is never abandoned. */
+  forget(result: unknown): void;
+}
+
+/** What came of a stream. */
+export interface StreamedItems {
+  stream: Stream;
+  /** What was yielded, where a callback wants it. */
+  items: StreamItems<unknown, unknown>;
+  /** The same as JSON; absent where a callback says what the decision is. */
+  list: ListEncoder | undefined;
+  /** Why it failed or was aborted. */
+  error?: { value: unknown };
+}
+
+/** What a decision is a part of. */
+export interface Origin {
+  /** Default: the active one. */
+  readonly parent?: Context;
+  /** Reading of the monotonic clock when the call began. Default: now. */
+  readonly startedMs?: number;
+  /** Unix time at which the span begins. Default: now. */
+  readonly spanStartMs?: number;
+  readonly batch?: Batch;
+}
+
+/** When a decision was made that is recorded later. */
+export interface Made {
+  readonly timestampMs: number;
+  readonly durationMs: number;
 }
 
 /**
  * One decision in the making: what can be known when the call begins is captured by the constructor, the rest is added
- * by `succeed` or `fail`, which send the span and the log record off. None of the three throws.
+ * by the other methods, the last of which sends the span and the log record off. None of them throws.
  */
-export class Decision {
+export class Decision implements Call {
+  readonly id: string = uuidv7();
+  readonly context: Context;
   readonly #site: DecisionSite;
   readonly #telemetry: Telemetry;
-  readonly #args: readonly unknown[];
-  readonly #id = uuidv7();
+  readonly #settings: DecisionSettings;
+  #args: readonly unknown[];
+  readonly #masker: Masker;
   readonly #span: Span | undefined;
-  readonly #parentId: string | undefined;
-  readonly #input: EncodedJson;
-  readonly #subject: Subject | undefined;
-  readonly #actor: Actor | undefined;
-  readonly #attributes: EncodedJson | undefined;
   readonly #startedMs: number;
+  /** The record as far as it is known, masked and encoded when it became known. */
+  readonly #fields: RecordFields = {};
+  #model: Model;
+  #batch: Batch | undefined;
+  /** Whether the decision was made before it is recorded. */
+  readonly #isLater: boolean;
+  #isOver = false;
 
-  /** The context in which the model is called: its spans become children of the decision's span. */
-  readonly context: Context;
-
-  constructor(site: DecisionSite, telemetry: Telemetry, args: readonly unknown[]) {
+  constructor(site: DecisionSite, telemetry: Telemetry, args: readonly unknown[], origin: Origin = {}) {
+    const { options, model, rules } = site;
+    const { settings } = registry();
+    const parent = origin.parent ?? context.active();
     this.#site = site;
     this.#telemetry = telemetry;
+    this.#settings = settings;
     this.#args = args;
-    const { options, model } = site;
+    this.#model = model;
+    this.#batch = origin.batch;
+    this.#isLater = origin.spanStartMs !== undefined;
+    this.#masker = new Masker(rules === undefined ? processRules() : [rules, ...processRules()], settings);
 
-    const parent = context.active();
-    const parentId = parent.getValue(DECISION_ID_KEY);
-    this.#parentId = typeof parentId === 'string' ? parentId : undefined;
     if (options.span !== false) {
-      this.#span = telemetry.tracer?.startSpan(`decision ${model.name}`, { kind: SpanKind.INTERNAL }, parent);
+      const { spanStartMs } = origin;
+      const startTime = spanStartMs === undefined ? {} : { startTime: hrTime(spanStartMs) };
+      this.#span = telemetry.tracer?.startSpan(
+        `decision ${model.name}`,
+        { kind: SpanKind.INTERNAL, ...startTime },
+        parent,
+      );
     }
-    const spanContext = this.#span === undefined ? parent : trace.setSpan(parent, this.#span);
-    this.context = spanContext.setValue(DECISION_ID_KEY, this.#id);
+    this.context = withCurrent(this.#span === undefined ? parent : trace.setSpan(parent, this.#span), this);
 
-    this.#input = this.#captureInput();
-    this.#subject = this.#ask('subject', isParty);
-    this.#actor = this.#ask('actor', isParty);
-    this.#attributes = field('attributes', this.#ask('attributes', isObject));
-    this.#startedMs = performance.now();
+    const parentId = enclosingId(parent);
+    this.#fields['parentId'] = field(parentId);
+    const spanContext = this.#span?.spanContext() ?? trace.getSpanContext(parent);
+    if (spanContext !== undefined) {
+      const { traceId, spanId } = spanContext;
+      this.#fields['trace'] = asciiJson(`{"traceId":"${traceId}","spanId":"${spanId}"}`);
+    }
+    for (const collector of collectorsOf(parent)) {
+      const place = spanContext && { trace: { traceId: spanContext.traceId, spanId: spanContext.spanId } };
+      collector.push({ id: this.id, model: model.name, ...(parentId && { parentId }), ...place });
+    }
+
+    this.#set('input', this.#captureInput());
+    const baggage = propagation.getBaggage(parent);
+    const said = (key: string | undefined): string | undefined => (key ? baggage?.getEntry(key)?.value : undefined);
+    const keys: BaggageKeys = { ...settings.baggage, ...options.baggage };
+    this.#set('subject', this.#ask('subject', isParty) ?? party(said(keys.subject)));
+    this.#set('actor', this.#ask('actor', isParty) ?? party(said(keys.actor)) ?? settings.actor);
+    this.#set('attributes', settings.attributes);
+    for (const key of keys.attributes ?? []) this.#set('attributes', { [key]: said(key) });
+    this.#set('attributes', this.#ask('attributes', isObject));
+    this.#startedMs = origin.startedMs ?? performance.now();
   }
 
-  /** The model decided. */
-  succeed(result: unknown): void {
-    const durationMs = this.#elapsedMs();
-    const { options } = this.#site;
-    const decide = options.decision;
-    const decision = decide === undefined ? result : this.#read('decision', () => decide(result, ...this.#args));
-    this.#finish(durationMs, {
-      decision: encodeJson(decision, '/decision'),
-      error: undefined,
-      score: this.#ask('score', isNumber, result),
-      reasons: this.#ask('reasons', isReasons, result),
-      alternatives: field('alternatives', this.#ask('alternatives', Array.isArray, result)),
-      threshold: this.#ask('threshold', isNumber, result),
-    });
+  update(details: DecisionDetails): void {
+    guard(() => this.#update(details));
   }
 
-  /** The model failed: it threw, or its promise was rejected. */
-  fail(error: unknown): void {
-    const durationMs = this.#elapsedMs();
-    const { threshold } = this.#site.options;
-    this.#finish(durationMs, {
-      decision: undefined,
-      error: describeError(error),
-      score: undefined,
-      reasons: undefined,
-      alternatives: undefined,
-      threshold: typeof threshold === 'number' ? threshold : undefined,
-    });
+  #update(details: DecisionDetails): void {
+    if (this.#isOver) return report(`${this.#name}: a decision was updated after it had been made`);
+    const { score, threshold, reasons, alternatives, model, subject, actor, attributes } = details;
+    this.#set('score', this.#checked('score', score, isNumber));
+    this.#set('threshold', this.#checked('threshold', threshold, isNumber));
+    this.#set('reasons', this.#checked('reasons', reasons, isReasons));
+    this.#set('alternatives', this.#checked('alternatives', alternatives, Array.isArray));
+    this.#set('subject', this.#checked('subject', subject, isParty));
+    this.#set('actor', this.#checked('actor', actor, isParty));
+    this.#set('attributes', this.#checked('attributes', attributes, isObject));
+    this.#model = { ...this.#model, ...given(this.#checked('model', model, isModelPart) ?? {}) };
   }
 
-  #finish(durationMs: number, outcome: Outcome): void {
-    const madeMs = Date.now();
-    const { model, options } = this.#site;
-    const { decision, error, score, threshold, reasons, alternatives } = outcome;
-    const id = this.#id;
-    const timestamp = new Date(madeMs).toISOString();
-    const spanContext = this.#span?.spanContext() ?? trace.getSpanContext(this.context);
+  /** @param made When, if not now. */
+  succeed(result: unknown, made: Made = this.#now()): void {
+    this.#askAbout(result);
+    this.#fields['decision'] = this.#encode('/decision', this.#decisionOf(result));
+    this.#finish(made, 'success');
+  }
 
-    const { body, truncated } = writeRecord({
-      id: field('id', id),
-      timestamp: field('timestamp', timestamp),
-      durationMs: field('durationMs', durationMs),
-      model: field('model', model),
-      input: this.#input,
-      decision,
-      error: field('error', error),
-      score: field('score', score),
-      threshold: field('threshold', threshold),
-      reasons: field('reasons', reasons),
-      alternatives,
-      subject: field('subject', this.#subject),
-      actor: field('actor', this.#actor),
-      parentId: field('parentId', this.#parentId),
-      trace: field('trace', spanContext && { traceId: spanContext.traceId, spanId: spanContext.spanId }),
-      attributes: this.#attributes,
-    });
+  fail(error: unknown, made: Made = this.#now()): void {
+    this.#failWith(error);
+    this.#finish(made, 'failure');
+  }
 
-    const projected: Projected = {
-      id,
-      timestamp,
-      model,
-      input: this.#input,
-      decision,
-      errorType: error?.type,
-      score,
-      threshold,
-      reasons,
-      subject: this.#subject,
-      actor: this.#actor,
-      index: options.index ?? [],
-      truncated,
-    };
-    const attributes = spanAttributes(projected);
+  /** Says that the batch returned another number of decisions than it was given rows. */
+  mismatch(decisions: number): void {
+    if (this.#batch !== undefined) this.#batch = { ...this.#batch, decisions };
+  }
+
+  end({ stream, items, list, error }: StreamedItems): void {
+    const made = this.#now();
+    if (error !== undefined) this.#failWith(error.value);
+    else if (stream.ended !== 'abandoned') this.#askAbout(items);
+    if (stream.items > 0 || stream.ended === 'completed') {
+      if (list !== undefined) this.#fields['decision'] = list.end();
+      else if (error === undefined) this.#fields['decision'] = this.#encode('/decision', this.#decisionOf(items));
+    }
+    this.#fields['stream'] = this.#encode('/stream', stream);
+    const isWhole = stream.ended === 'completed';
+    this.#finish(made, isWhole ? 'success' : error === undefined ? 'unknown' : 'failure');
+  }
+
+  forget(result: unknown): void {
+    if (this.#args.includes(result)) this.#args = this.#args.map((arg) => (arg === result ? undefined : arg));
+  }
+
+  listEncoder(): ListEncoder | undefined {
+    return this.#site.options.decision === undefined ? new ListEncoder('/decision', this.#encoding) : undefined;
+  }
+
+  #finish({ timestampMs, durationMs }: Made, known: Projected['outcome']): void {
+    if (this.#isOver) return report(`${this.#name}: a decision was made twice; the first one is recorded`);
+    this.#isOver = true;
+    const fields = this.#fields;
+    const { id } = this;
+    const model = this.#model;
+    const timestamp = isoTime(timestampMs);
+    // Where rows and decisions do not pair off, it is in doubt which decision is about which row.
+    const outcome = this.#batch?.decisions === undefined ? known : 'unknown';
+
+    maskAgain(fields, this.#encoding);
+    fields['schema'] = SCHEMA_JSON;
+    fields['id'] = asciiJson(`"${id}"`);
+    fields['timestamp'] = asciiJson(`"${timestamp}"`);
+    fields['durationMs'] = asciiJson(String(durationMs));
+    fields['model'] = model === this.#site.model ? this.#site.modelJson : field(model);
+    fields['batch'] = field(this.#batch);
+    if (this.#masker.count > 0) fields['masked'] = field(this.#masker.masked);
+    const { body, truncated } = writeRecord(fields);
+
+    const { index = [] } = this.#site.options;
+    const masked = this.#masker.count;
+    const projected: Projected = { id, timestamp, model, batch: this.#batch, outcome, index, truncated, masked };
+    const attributes = spanAttributes(fields, projected);
+    const isError = fields['error'] !== undefined;
     this.#telemetry.logger?.emit({
       eventName: EVENT_DECISION_MADE,
-      timestamp: hrTime(madeMs),
-      severityNumber: error === undefined ? SEVERITY_INFO : SEVERITY_ERROR,
-      severityText: error === undefined ? 'INFO' : 'ERROR',
+      timestamp: hrTime(timestampMs),
+      severityNumber: isError ? SEVERITY_ERROR : SEVERITY_INFO,
+      severityText: isError ? 'ERROR' : 'INFO',
       body,
-      attributes: logAttributes(attributes, projected),
+      attributes: logAttributes(attributes, fields, projected),
       context: this.context,
     });
     if (this.#span === undefined) return;
     this.#span.setAttributes(attributes);
-    if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-    this.#span.end();
+    if (isError) {
+      const { message } = valueOf(fields['error']) as { message?: unknown };
+      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: String(message ?? '') });
+    }
+    this.#span.end(this.#isLater ? hrTime(timestampMs) : undefined);
   }
 
-  #captureInput(): EncodedJson {
+  /** Adds to what is known; lists and attributes grow, the rest is replaced. */
+  #set(name: string, value: unknown): void {
+    if (value === undefined) return;
+    const earlier = this.#fields[name];
+    const encoded = this.#encode(`/${name}`, value);
+    if (name === 'attributes' && encoded.text === '{}') return;
+    this.#fields[name] = earlier === undefined ? encoded : joined(name, earlier, encoded);
+  }
+
+  #encode(path: string, value: unknown): EncodedJson {
+    return encodeJson(value, path, this.#encoding);
+  }
+
+  get #encoding(): EncodeOptions {
+    return { masker: this.#masker, digestBytesMax: this.#settings.digestBytesMax };
+  }
+
+  #captureInput(): unknown {
     const { input } = this.#site.options;
     const args = this.#args;
-    const value =
-      input === undefined ? (args.length === 1 ? args[0] : args) : this.#read('input', () => input(...args));
-    return encodeJson(value, '/input');
+    if (input !== undefined) return this.#read('input', () => input(...args)) ?? null;
+    return args.length === 1 ? (args[0] ?? null) : args;
+  }
+
+  #decisionOf(result: unknown): unknown {
+    const { decision } = this.#site.options;
+    return decision === undefined ? result : this.#read('decision', () => decision(result, ...this.#args));
+  }
+
+  /** Asks the callbacks about a result; what the model itself has said already holds. */
+  #askAbout(result: unknown): void {
+    const fields = this.#fields;
+    if (fields['score'] === undefined) this.#set('score', this.#ask('score', isNumber, result));
+    this.#set('reasons', this.#ask('reasons', isReasons, result));
+    if (fields['alternatives'] === undefined)
+      this.#set('alternatives', this.#ask('alternatives', Array.isArray, result));
+    if (fields['threshold'] === undefined) this.#set('threshold', this.#ask('threshold', isNumber, result));
+  }
+
+  #failWith(error: unknown): void {
+    const { threshold } = this.#site.options;
+    if (typeof threshold === 'number' && this.#fields['threshold'] === undefined) this.#set('threshold', threshold);
+    const { type, message } = describeError(error, (thrown) => fieldText(this.#encode('/error', thrown)));
+    const encoded = this.#encode('/error', { type, message });
+    const isCut = message.length > ERROR_MESSAGE_CHARS_MAX;
+    const masked = valueOf(encoded);
+    if (!isCut || !isObject(masked)) {
+      this.#fields['error'] = isObject(masked) ? encoded : field({ type: 'Error', message: masked });
+      return;
+    }
+    const said = typeof masked['message'] === 'string' ? masked['message'] : '';
+    const isClipped = message.length === ERROR_MESSAGE_CHARS_MAX + ERROR_OVERLAP_CHARS;
+    const chars = isClipped ? said.length - ERROR_OVERLAP_CHARS : said.length;
+    const kept = said.slice(0, Math.max(0, Math.min(ERROR_MESSAGE_CHARS_MAX, chars)));
+    this.#fields['error'] = field({ ...masked, message: kept });
   }
 
   /**
@@ -172,8 +322,13 @@ export class Decision {
   #ask<T>(name: keyof DecisionOptions, is: (value: unknown) => value is T, ...result: [] | [unknown]): T | undefined {
     const option = this.#site.options[name] as unknown;
     const value = typeof option === 'function' ? read(() => option(...result, ...this.#args) as unknown) : option;
-    if (value === undefined || is(value)) return value;
-    report(`model "${this.#site.model.name}": "${name}" gave no usable value and is left out of the record`, value);
+    return this.#checked(name, value, is);
+  }
+
+  #checked<T>(name: string, value: unknown, is: (value: unknown) => value is T): T | undefined {
+    const isRight = read(() => value === undefined || is(value));
+    if (isRight === true) return value as T | undefined;
+    report(`${this.#name}: "${name}" gave no usable value and is left out of the record`, value);
     return undefined;
   }
 
@@ -181,44 +336,83 @@ export class Decision {
     try {
       return get();
     } catch (error) {
-      report(`model "${this.#site.model.name}": "${name}" threw`, error);
+      report(`${this.#name}: "${name}" threw`, error);
       return unreadable(error);
     }
   }
 
-  /** Milliseconds since the model was called, to the microsecond. */
-  #elapsedMs(): number {
-    return Math.round((performance.now() - this.#startedMs) * 1000) / 1000;
+  get #name(): string {
+    return `model "${this.#site.model.name}"`;
+  }
+
+  /** Now, and the time since the model was called, to the microsecond. */
+  #now(): Made {
+    const durationMs = Math.round((performance.now() - this.#startedMs) * 1000) / 1000;
+    return { timestampMs: Date.now(), durationMs };
   }
 }
 
-interface Outcome {
-  decision: EncodedJson | undefined;
-  error: { type: string; message: string } | undefined;
-  score: number | undefined;
-  threshold: number | undefined;
-  reasons: readonly Reason[] | undefined;
-  alternatives: EncodedJson | undefined;
+/** What was known of a field, and what is added to it. */
+function joined(name: string, earlier: EncodedJson, later: EncodedJson): EncodedJson {
+  if (name !== 'reasons' && name !== 'attributes') return later;
+  const [a, b] = [valueOf(earlier), valueOf(later)];
+  const truncated = [...earlier.truncated, ...later.truncated];
+  if (Array.isArray(a) && Array.isArray(b)) return { ...encodeJson([...a, ...b], `/${name}`), truncated };
+  if (isObject(a) && isObject(b)) return { ...encodeJson({ ...a, ...b }, `/${name}`), truncated };
+  return later;
 }
 
-/** The type and message of anything that can be thrown. */
-function describeError(error: unknown): { type: string; message: string } {
+/** The type and message of anything that can be thrown; of an object that is no error, its JSON. */
+function describeError(error: unknown, json: (thrown: object) => string): { type: string; message: string } {
   const described = read(() => {
-    if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
+    if (!(error instanceof Error) && !isNativeError(error)) {
+      const isObjectLike = (typeof error === 'object' && error !== null) || typeof error === 'function';
+      return { type: typeof error, message: isObjectLike ? json(error) : String(error) };
+    }
     const type = error.name === 'Error' ? error.constructor.name : error.name;
-    return { type: String(type), message: String(error.message).slice(0, ERROR_MESSAGE_CHARS_MAX) };
+    return { type: String(type) || 'Error', message: String(error.message) };
   });
-  return '$unreadable' in described ? { type: typeof error, message: '' } : described;
+  if ('$unreadable' in described) return { type: typeof error, message: '' };
+  const { type, message } = described;
+  return { type: type.slice(0, 256), message: message.slice(0, ERROR_MESSAGE_CHARS_MAX + ERROR_OVERLAP_CHARS) };
 }
 
 /** OpenTelemetry's [seconds, nanoseconds]: a plain number could be taken for a reading of the monotonic clock. */
-function hrTime(ms: number): HrTime {
+export function hrTime(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000);
   return [seconds, (ms - seconds * 1000) * 1_000_000];
 }
 
+let lastTime = { ms: Number.NaN, text: '' };
+
+/** RFC 3339 in UTC; decisions often come many in one millisecond. */
+function isoTime(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
+}
+
+function party(id: string | undefined): { id: string } | undefined {
+  return id === undefined ? undefined : { id };
+}
+
+/** The members that have a value. */
+function given<T extends object>(members: T): T {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+}
+
 const isNumber = (value: unknown): value is number => typeof value === 'number';
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const isParty = (value: unknown): value is { id: string } => isObject(value) && typeof value['id'] === 'string';
-const isReasons = (value: unknown): value is Reason[] =>
-  Array.isArray(value) && value.every((reason) => isObject(reason) && typeof reason['code'] === 'string');
+
+const isModelPart = isRecord({ version: isName, digest: isName, provider: isName });
+
+/** A list of reasons, of a length that a person can read. */
+function isReasons(value: unknown): value is Reason[] {
+  if (!Array.isArray(value)) return false;
+  const { length } = value;
+  if (!(length <= REASONS_MAX)) return false;
+  for (let index = 0; index < length; index++) {
+    const reason: unknown = value[index];
+    if (!isObject(reason) || typeof reason['code'] !== 'string') return false;
+  }
+  return true;
+}

@@ -7,8 +7,30 @@
 export { audited } from './audited.js';
 export type { AuditedDecorator } from './audited.js';
 export * as conventions from './conventions.js';
+export { currentDecision, withDecisions } from './current.js';
+export type { CurrentDecision, MadeDecision, WithDecisions } from './current.js';
 export { DecisionTrailError } from './errors.js';
 export type { DecisionTrailErrorCode } from './errors.js';
+export { recordOutcome, recordReview } from './follow-up.js';
+export type { DecisionOutcome, DecisionReference, DecisionReview, OutcomeRecord, ReviewRecord } from './follow-up.js';
 export type { Truncation } from './json.js';
-export type { Actor, Alternative, DecisionOptions, Model, Reason, Subject } from './options.js';
-export type { DecisionRecord } from './record.js';
+export { recordDecision, startDecision } from './manual.js';
+export type { DecisionStart, MadeAlready, PendingDecision } from './manual.js';
+export type {
+  Actor,
+  Alternative,
+  BaggageKeys,
+  BatchList,
+  BatchParts,
+  DecisionDetails,
+  DecisionOptions,
+  Model,
+  Reason,
+  StreamItems,
+  Subject,
+} from './options.js';
+export type { Batch, DecisionRecord, Stream } from './record.js';
+export type { Masked } from './redact/masker.js';
+export type { RedactMethod, RedactRule } from './redact/rules.js';
+export { configureDecisions } from './settings.js';
+export type { DecisionSettings } from './settings.js';

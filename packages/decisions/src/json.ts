@@ -1,17 +1,12 @@
 import { createHash, hash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import {
-  isAnyArrayBuffer,
-  isBoxedPrimitive,
-  isDataView,
-  isDate,
-  isMap,
-  isNativeError,
-  isSet,
-  isUint8Array,
-} from 'node:util/types';
+import { isPromise } from 'node:util/types';
 import { RECORD_BYTES_MAX } from './conventions.js';
 import { cutJson } from './cut.js';
+import { formOf, markAsHandled, read } from './forms.js';
+import type { BytesForm, Elements, EntriesForm, TensorForm } from './forms.js';
+import type { Masker } from './redact/masker.js';
+import type { Rule } from './redact/rules.js';
 
 /** UTF-8 bytes of one string in a record at most, so that one long text does not push out all the rest. */
 const STRING_BYTES_MAX = RECORD_BYTES_MAX / 2;
@@ -25,8 +20,25 @@ const DEPTH_MAX = 200;
 /** Values named in `truncated` at most. */
 const TRUNCATIONS_MAX = 32;
 
+/** Larger integers have no decimal text that would fit into a record. */
+const BIGINT_MAX = 1n << 65_536n;
+
 /** UTF-16 code units that are held before they are counted and hashed. */
 const CHUNK_CHARS = 64 * 1024;
+
+/**
+ * UTF-16 code units of JSON text that are walked of one part of a record at most: what is larger is cut without a
+ * digest, so that time is bounded whatever comes in. Values count for more than their text, for they cost more.
+ */
+const WALK_CHARS_MAX = 1024 * 1024;
+const VALUE_COST = 2;
+const OBJECT_COST = 16;
+
+/** UTF-16 units beyond what is recorded of a text that are looked at, so that no secret is recorded up to the cut. */
+const OVERLAP_CHARS = 4 * 1024;
+
+/** Bytes of binary data in one part of a record that are hashed at most, unless `configureDecisions` says otherwise. */
+export const DIGEST_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** UTF-16 units of a JSON Pointer in `truncated` at most. */
 const PATH_CHARS_MAX = 1024;
@@ -35,9 +47,9 @@ const PATH_CHARS_MAX = 1024;
 export interface Truncation {
   /** JSON Pointer (RFC 6901) into the record. */
   path: string;
-  /** Size of the whole: UTF-8 bytes of its JSON; for binary data, its bytes. Absent where it could not be read. */
+  /** Size of the whole: UTF-8 bytes of its JSON; for binary data, its bytes. Absent where it was not walked to its end. */
   bytes?: number;
-  /** Lower-case hex SHA-256 of the same bytes. Absent where they could not be read. */
+  /** Lower-case hex SHA-256 of the same bytes. Absent where they were not all read, or something in them was masked. */
   sha256?: string;
 }
 
@@ -47,40 +59,137 @@ export interface EncodedJson {
   text: string;
   /** UTF-8 bytes of the text; infinite where it is a beginning only. */
   textBytes: number;
-  /** UTF-8 bytes of the JSON text without any limit. */
-  wholeBytes: number;
-  /** Lower-case hex SHA-256 of the JSON text without any limit. */
-  wholeSha256: () => string;
+  /** UTF-8 bytes and lower-case hex SHA-256 of the JSON text without any limit; absent where it was not walked to its end. */
+  whole: (() => { bytes: number; sha256: string }) | undefined;
   truncated: Truncation[];
+}
+
+/** What encoding needs to know besides the value. */
+export interface EncodeOptions {
+  /** Keeps out of the record what must not be in it. */
+  masker: Masker;
+  /** Bytes of binary data that are hashed at most. Default: {@link DIGEST_BYTES_MAX}. */
+  digestBytesMax?: number | undefined;
 }
 
 /**
  * Encodes any JavaScript value as JSON, losing nothing silently: what JSON has no form for gets one of the forms of
  * `docs/semantic-conventions.md` (`$number`, `$bytes`, `$tensor`, `$ref`, `$unreadable`). Never throws, whatever getters,
- * proxies and `toJSON` methods do. Memory is bounded: of a text longer than a record only the beginning is kept, while
- * size and digest are those of the whole.
+ * proxies and `toJSON` methods do. Time and memory are bounded: of a text longer than a record only the beginning is
+ * kept, while size and digest are those of the whole, as long as the whole is of a size that can be walked.
  *
  * @param path JSON Pointer of the value in the record, the prefix of every path in the result.
+ * @param options Without them nothing is masked.
  */
-export function encodeJson(value: unknown, path: string): EncodedJson {
-  const writer = new JsonWriter();
-  new Encoder(writer, path).value(value, 'top');
-  return writer.end();
+export function encodeJson(value: unknown, path: string, options?: EncodeOptions): EncodedJson {
+  const writer = new JsonWriter(options?.digestBytesMax);
+  return encode(
+    writer,
+    path,
+    options?.masker,
+    () => void new Encoder(writer, path, options?.masker).value(value, 'top'),
+  );
+}
+
+/** Encodes a list whose items come one after the other, each as it is when it comes. */
+export class ListEncoder {
+  readonly #writer: JsonWriter;
+  readonly #path: string;
+  readonly #masker: Masker;
+  readonly #encoder: Encoder;
+  #failure: { error: unknown } | undefined;
+
+  constructor(path: string, options: EncodeOptions) {
+    this.#writer = new JsonWriter(options.digestBytesMax);
+    this.#path = path;
+    this.#masker = options.masker;
+    this.#encoder = new Encoder(this.#writer, path, options.masker);
+    this.#writer.write('[');
+  }
+
+  add(item: unknown, index: number): void {
+    if (this.#failure !== undefined) return;
+    try {
+      this.#encoder.element(index, item);
+    } catch (error) {
+      this.#failure = { error };
+    }
+  }
+
+  end(): EncodedJson {
+    return encode(this.#writer, this.#path, this.#masker, () => {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      this.#writer.write(']');
+    });
+  }
+}
+
+/** Thrown where a value is too large to be walked to its end. */
+const TOO_LARGE = Symbol('too large to walk');
+
+function encode(writer: JsonWriter, path: string, masker: Masker | undefined, run: () => void): EncodedJson {
+  try {
+    run();
+    if (masker?.failedAt(path) !== true) return writer.end();
+  } catch (error) {
+    if (error === TOO_LARGE && masker?.failedAt(path) !== true) return writer.stop(path);
+  }
+  // Fail closed: what could not be masked as the rules say is masked as a whole.
+  return plainJson(masker?.maskAll(path) ?? null);
+}
+
+const NOTHING_CUT: Truncation[] = [];
+
+/** JSON text that is small and of ASCII characters alone. */
+export function asciiJson(text: string): EncodedJson {
+  return { text, textBytes: text.length, whole: undefined, truncated: NOTHING_CUT };
+}
+
+/** Encodes a small value that nothing of the user's is in, or that was encoded before. */
+export function plainJson(value: unknown): EncodedJson {
+  const text = JSON.stringify(value);
+  const bytes = Buffer.byteLength(text);
+  return { text, textBytes: bytes, whole: () => ({ bytes, sha256: hash('sha256', text) }), truncated: [] };
 }
 
 /** Collects JSON text: keeps its beginning, counts all of it, hashes it once it no longer fits. */
 class JsonWriter {
   readonly truncated: Truncation[] = [];
+  /** What may still be walked, and hashed of binary data. */
+  #walkLeft = WALK_CHARS_MAX;
+  #digestLeft: number;
   /** The beginning of the text, as it is recorded. */
   #kept = '';
-  /** Text that is not counted and hashed yet; as long as there is no hash, all of it. */
+  /** Text that is not counted and hashed yet; as long as there is no hash, all of it is in `#kept`. */
   #pending = '';
   #bytes = 0;
   #hash: Hash | undefined;
 
+  constructor(digestBytesMax: number = DIGEST_BYTES_MAX) {
+    this.#digestLeft = digestBytesMax;
+  }
+
   write(text: string): void {
     this.#keep(text);
-    this.#count(text);
+    if (this.#hash !== undefined) this.#count(text);
+    else if (this.#kept.length > RECORD_BYTES_MAX) this.#startHash();
+  }
+
+  /** Counts a value that is walked, whether or not it writes something. */
+  walk(chars: number): void {
+    this.#walkLeft -= chars;
+    if (this.#walkLeft < 0) throw TOO_LARGE;
+  }
+
+  canWalk(chars: number): boolean {
+    return chars <= this.#walkLeft;
+  }
+
+  /** The digest of binary data; none where there is too much of it. */
+  digestOf(bytes: Uint8Array): string | undefined {
+    if (bytes.length > this.#digestLeft) return undefined;
+    this.#digestLeft -= bytes.length;
+    return hash('sha256', bytes);
   }
 
   /** Writes a value in a shorter form than it has; size and digest are those of the whole, given in pieces. */
@@ -106,28 +215,34 @@ class JsonWriter {
     const text = this.#kept;
     const textBytes = text.length > RECORD_BYTES_MAX ? Infinity : Buffer.byteLength(text);
     if (this.#hash === undefined) {
-      const wholeSha256 = (): string => hash('sha256', text);
-      return { text, textBytes, wholeBytes: textBytes, wholeSha256, truncated: this.truncated };
+      const whole = () => ({ bytes: textBytes, sha256: hash('sha256', text) });
+      return { text, textBytes, whole, truncated: this.truncated };
     }
     this.#flush();
-    const digest = this.#hash.digest('hex');
-    return { text, textBytes, wholeBytes: this.#bytes, wholeSha256: () => digest, truncated: this.truncated };
+    const whole = { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+    return { text, textBytes, whole: () => whole, truncated: this.truncated };
+  }
+
+  /** Ends where the rest of the value is too large to be walked: what is there is a beginning. */
+  stop(path: string): EncodedJson {
+    this.truncate({ path });
+    return { text: this.#kept, textBytes: Infinity, whole: undefined, truncated: this.truncated };
   }
 
   #keep(text: string): void {
-    // One unit over the limit is enough to tell that the text is longer than any record.
-    if (this.#kept.length <= RECORD_BYTES_MAX) this.#kept += text.slice(0, RECORD_BYTES_MAX + 1);
+    // Little over the limit is enough to tell that the text is longer than any record.
+    if (this.#kept.length <= RECORD_BYTES_MAX) this.#kept += text;
   }
 
   #count(text: string): void {
     this.#pending += text;
-    if (this.#pending.length < CHUNK_CHARS) return;
-    this.#startHash();
-    this.#flush();
+    if (this.#pending.length >= CHUNK_CHARS) this.#flush();
   }
 
   #startHash(): void {
-    this.#hash ??= createHash('sha256');
+    if (this.#hash !== undefined) return;
+    this.#hash = createHash('sha256');
+    this.#pending = this.#kept;
   }
 
   #flush(): void {
@@ -149,56 +264,123 @@ type Place = 'top' | 'element' | 'member';
 class Encoder {
   readonly #writer: JsonWriter;
   readonly #root: string;
+  readonly #masker: Masker | undefined;
   /** The objects around the value being written, with the number of keys that lead to each. */
   readonly #ancestors: object[] = [];
   readonly #depths: number[] = [];
+  /** The tokens of the JSON Pointer to the value being written, from the root. */
   readonly #keys: (string | number)[] = [];
+  /** The same as redaction rules know them: with the field of the record, and with the keys of a Map instead of indices. */
+  readonly #names: (string | number)[];
 
-  constructor(writer: JsonWriter, root: string) {
+  constructor(writer: JsonWriter, root: string, masker: Masker | undefined) {
     this.#writer = writer;
     this.#root = root;
+    this.#names = root.split('/').slice(1);
+    this.#masker = masker;
   }
 
-  /** Writes one value after `prefix` (a comma, a key); writes nothing where the value is left out. */
-  value(value: unknown, place: Place, prefix = ''): void {
+  /**
+   * Writes one value after `prefix` (a comma, a key).
+   *
+   * @returns Whether something was written: a member without a JSON form, or one that is dropped, is left out.
+   */
+  value(value: unknown, place: Place, prefix = ''): boolean {
+    this.#writer.walk(VALUE_COST);
+    const rule = this.#rule();
+    if (rule !== undefined && !isLeftOut(value)) {
+      const path = this.#path();
+      return this.#replacement(this.#masker!.replace(rule, path, textOf(value, path)), place, prefix);
+    }
     switch (typeof value) {
       case 'string':
-        return this.#string(value, prefix);
+        return this.#string(value, place, prefix);
       case 'number':
-        return this.#writer.write(prefix + numberJson(value));
-      case 'boolean':
-        return this.#writer.write(prefix + (value ? 'true' : 'false'));
       case 'bigint':
-        return this.#writer.write(`${prefix}"${value}"`);
+        return this.#number(value, place, prefix);
+      case 'boolean':
+        return this.#write(prefix + (value ? 'true' : 'false'));
       case 'object':
-        if (value === null) return this.#writer.write(`${prefix}null`);
-        return this.#object(value, place, prefix);
+        return value === null ? this.#write(`${prefix}null`) : this.#object(value, place, prefix);
       default:
-        if (place !== 'member') this.#writer.write(`${prefix}null`);
+        return this.#nothing(place, prefix);
     }
   }
 
-  #string(value: string, prefix: string): void {
-    if (value.length * 3 <= STRING_BYTES_MAX) return this.#writer.write(prefix + JSON.stringify(value));
+  element(index: number, value: unknown, name: string | number = index): void {
+    this.#keys.push(index);
+    this.#names.push(name);
+    this.value(value, 'element', index === 0 ? '' : ',');
+    this.#names.pop();
+    this.#keys.pop();
+  }
+
+  #write(text: string): true {
+    this.#writer.walk(text.length);
+    this.#writer.write(text);
+    return true;
+  }
+
+  /** Writes what stands for a value that JSON leaves out: nothing for a member, else null. */
+  #nothing(place: Place, prefix: string): boolean {
+    return place !== 'member' && this.#write(`${prefix}null`);
+  }
+
+  #replacement(text: string | undefined, place: Place, prefix: string): boolean {
+    return text === undefined ? this.#nothing(place, prefix) : this.#write(prefix + JSON.stringify(text));
+  }
+
+  #number(value: number | bigint, place: Place, prefix: string): boolean {
+    if (typeof value === 'bigint' && (value > BIGINT_MAX || value < -BIGINT_MAX)) {
+      this.#writer.truncate({ path: this.#path() });
+      return this.#write(`${prefix}{"$unreadable":"bigint"}`);
+    }
+    const text = String(value);
+    const masked = this.#masked(text);
+    if (masked !== text) return this.#replacement(masked, place, prefix);
+    return this.#write(prefix + (typeof value === 'bigint' ? `"${text}"` : numberJson(value, text)));
+  }
+
+  #string(value: string, place: Place, prefix: string): boolean {
+    const head = value.slice(0, STRING_BYTES_MAX + OVERLAP_CHARS);
+    const masked = this.#masked(head);
+    if (masked === undefined) return this.#nothing(place, prefix);
+    if (masked === head) return this.#text(value, prefix);
+    if (head === value) return this.#text(masked, prefix);
+    // The rest was not looked at, so not even its digest is told.
+    const kept = JSON.stringify(masked.slice(0, Math.max(0, masked.length - OVERLAP_CHARS)));
+    this.#writer.truncate({ path: this.#path() });
+    return this.#write(prefix + cutJson(kept, STRING_BYTES_MAX));
+  }
+
+  #text(value: string, prefix: string): boolean {
+    if (value.length * 3 <= STRING_BYTES_MAX) return this.#write(prefix + stringJson(value));
     if (value.length <= RECORD_BYTES_MAX) {
       const json = JSON.stringify(value);
-      if (Buffer.byteLength(json) <= STRING_BYTES_MAX) return this.#writer.write(prefix + json);
+      if (Buffer.byteLength(json) <= STRING_BYTES_MAX) return this.#write(prefix + json);
     }
+    const head = cutJson(JSON.stringify(value.slice(0, STRING_BYTES_MAX)), STRING_BYTES_MAX);
+    if (!this.#writer.canWalk(value.length)) {
+      this.#writer.write(prefix + head);
+      throw TOO_LARGE;
+    }
+    this.#writer.walk(value.length);
     this.#writer.write(prefix);
-    const head = JSON.stringify(value.slice(0, STRING_BYTES_MAX));
-    this.#writer.writeCut(this.#path(), cutJson(head, STRING_BYTES_MAX), stringJsonPieces(value));
+    this.#writer.writeCut(this.#path(), head, stringJsonPieces(value));
+    return true;
   }
 
-  #object(value: object, place: Place, prefix: string): void {
+  #object(value: object, place: Place, prefix: string): boolean {
     const ancestor = this.#ancestors.indexOf(value);
     if (ancestor >= 0) {
       const target = this.#path(this.#depths[ancestor]);
-      return this.#writer.write(`${prefix}{"$ref":${JSON.stringify(target)}}`);
+      return this.#write(`${prefix}{"$ref":${JSON.stringify(target)}}`);
     }
     if (this.#ancestors.length >= DEPTH_MAX) {
-      this.#writer.write(`${prefix}null`);
-      return this.#writer.truncate({ path: this.#path() });
+      this.#writer.truncate({ path: this.#path() });
+      return this.#write(`${prefix}null`);
     }
+    this.#writer.walk(OBJECT_COST);
     this.#ancestors.push(value);
     this.#depths.push(this.#keys.length);
     try {
@@ -207,12 +389,14 @@ class Encoder {
         case 'replaced':
           return this.value(form.value, place, prefix);
         case 'bytes':
-          return this.#bytes(form.bytes, prefix);
+          return this.#bytes(form, prefix);
         case 'tensor':
           return this.#tensor(form, prefix);
+        case 'entries':
+          return this.#entries(form, prefix);
         case 'list':
           return this.#list(form.items, form.length, prefix);
-        case 'members':
+        default:
           return this.#members(value, form.keys, prefix);
       }
     } finally {
@@ -221,60 +405,139 @@ class Encoder {
     }
   }
 
-  #list(items: ArrayLike<unknown>, length: number, prefix: string): void {
-    this.#writer.write(`${prefix}[`);
+  #list(items: ArrayLike<unknown>, length: number, prefix: string): boolean {
+    this.#write(`${prefix}[`);
     for (let index = 0; index < length; index++) {
-      this.#keys.push(index);
-      this.value(
-        read(() => items[index]),
-        'element',
-        index === 0 ? '' : ',',
-      );
-      this.#keys.pop();
+      const item = read(() => items[index]);
+      // In a list of pairs, such as the headers of a request, the first names the second.
+      const name = index === 1 && length === 2 ? read(() => items[0]) : index;
+      this.element(index, item, typeof name === 'string' ? name : index);
     }
-    this.#writer.write(']');
+    return this.#write(']');
   }
 
-  #members(value: object, keys: string[], prefix: string): void {
-    this.#writer.write(`${prefix}{`);
+  #entries({ entries, pairs }: EntriesForm, prefix: string): boolean {
+    this.#write(`${prefix}[`);
+    for (let index = 0; ; index++) {
+      const step = read(() => nextOf(entries, pairs));
+      if (step === undefined) break;
+      if ('$unreadable' in step) this.element(index, step);
+      else if ('key' in step) this.#pair(index, step.key, step.value);
+      else this.element(index, step.value);
+      if ('$unreadable' in step) break;
+    }
+    return this.#write(']');
+  }
+
+  #pair(index: number, key: unknown, value: unknown): void {
+    this.#write(index === 0 ? '[' : ',[');
+    this.#keys.push(index);
+    this.element(0, key);
+    this.element(1, value, typeof key === 'string' ? key : 1);
+    this.#keys.pop();
+    this.#write(']');
+  }
+
+  #members(value: object, keys: string[], prefix: string): boolean {
+    this.#write(`${prefix}{`);
     let separator = '';
+    let given: GivenNames | undefined;
     for (const key of keys) {
-      const member = read(() => (value as Record<string, unknown>)[key]);
-      if (member === undefined || typeof member === 'function' || typeof member === 'symbol') continue;
-      this.#keys.push(key);
-      this.value(member, 'member', `${separator}${JSON.stringify(key)}:`);
+      const member = read(() => memberOf(value, key));
+      this.#writer.walk(key.length);
+      // A key can be personal data as well.
+      let name = this.#masked(key);
+      if (name === undefined) continue;
+      if (name !== key) name = (given ??= new GivenNames(keys)).next(name);
+      this.#keys.push(name);
+      this.#names.push(key);
+      if (this.value(member, 'member', `${separator}${stringJson(name)}:`)) separator = ',';
+      this.#names.pop();
       this.#keys.pop();
-      separator = ',';
     }
-    this.#writer.write('}');
+    return this.#write('}');
   }
 
-  #bytes(bytes: Uint8Array, prefix: string): void {
-    const sha256 = hash('sha256', bytes);
-    const kept = bytes.length <= BINARY_BYTES_MAX;
-    if (!kept) this.#writer.truncate({ path: this.#path(), bytes: bytes.length, sha256 });
-    const content = kept
-      ? `,"base64":"${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')}"`
-      : '';
-    this.#writer.write(`${prefix}{"$bytes":{"length":${bytes.length},"sha256":"${sha256}"${content}}}`);
+  #bytes({ bytes }: BytesForm, prefix: string): boolean {
+    const { length } = bytes;
+    if (length > BINARY_BYTES_MAX) {
+      const sha256 = this.#writer.digestOf(bytes);
+      this.#writer.truncate({ path: this.#path(), bytes: length, ...(sha256 && { sha256 }) });
+      return this.#write(`${prefix}{"$bytes":{"length":${length}${digestJson(sha256)}}}`);
+    }
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, length);
+    if (this.#isMasked(buffer.toString()) || (bytes[1] === 0 && this.#isMasked(buffer.toString('utf16le')))) {
+      return this.#write(`${prefix}{"$bytes":{"length":${length}}}`);
+    }
+    const content = `${digestJson(hash('sha256', bytes))},"base64":"${buffer.toString('base64')}"`;
+    return this.#write(`${prefix}{"$bytes":{"length":${length}${content}}}`);
   }
 
-  #tensor(tensor: TensorForm, prefix: string): void {
-    const { type, dims, data } = tensor;
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const sha256 = hash('sha256', bytes);
-    this.#writer.write(
-      `${prefix}{"$tensor":{"type":${JSON.stringify(type)},"dims":${JSON.stringify(dims)},"sha256":"${sha256}"`,
-    );
-    if (data.byteLength <= BINARY_BYTES_MAX) {
-      this.#list(data, data.length, ',"data":');
+  #tensor({ type, dims, elements, isCut }: TensorForm, prefix: string): boolean {
+    this.#write(`${prefix}{"$tensor":{"type":"${type}","dims":[${dims.join(',')}]`);
+    if (isCut === true) this.#writer.truncate({ path: this.#path() });
+    if (elements !== undefined) {
+      this.#keys.push('$tensor', 'data');
+      this.#names.push('data');
+      this.#elements(elements);
+      this.#names.pop();
+      this.#keys.splice(-2);
+    }
+    return this.#write('}}');
+  }
+
+  #rule(): Rule | undefined {
+    if (this.#masker === undefined) return undefined;
+    const rule = this.#masker.ruleAt(this.#names);
+    const index = this.#keys.at(-1);
+    if (rule !== undefined || typeof index !== 'number' || index === this.#names.at(-1)) return rule;
+    // What is known by the name beside it stands at an index as well.
+    return this.#masker.ruleAt([...this.#names.slice(0, -1), index]);
+  }
+
+  #elements({ items, length, bytes }: Elements): void {
+    const rule = this.#masker?.ruleAt(this.#names);
+    if (rule !== undefined) {
+      const path = this.#path();
+      const masked = this.#masker!.replace(rule, path, textOf(items, path));
+      if (masked !== undefined) this.#write(`,"data":${JSON.stringify(masked)}`);
+    } else if (bytes === undefined) {
+      this.#list(items, length, ',"data":');
+    } else if (bytes.length > BINARY_BYTES_MAX) {
+      const sha256 = this.#writer.digestOf(bytes);
+      this.#writer.truncate({ path: this.#path(-2), bytes: bytes.length, ...(sha256 && { sha256 }) });
+      this.#write(digestJson(sha256));
     } else {
-      this.#writer.truncate({ path: this.#path(), bytes: data.byteLength, sha256 });
+      this.#numbers(items as ArrayLike<number | bigint>, length, bytes);
     }
-    this.#writer.write('}}');
   }
 
-  /** JSON Pointer of the value being written, or of the ancestor at a depth. */
+  #numbers(items: ArrayLike<number | bigint>, length: number, bytes: Uint8Array): void {
+    let list = '';
+    let codes = '';
+    for (let index = 0; index < length; index++) {
+      const element = items[index]!;
+      const text = String(element);
+      // A digest of so few numbers would give away the one that is masked.
+      if (this.#isMasked(text)) return;
+      list += `${index === 0 ? '' : ','}${typeof element === 'bigint' ? `"${text}"` : numberJson(element, text)}`;
+      codes += String.fromCharCode(Number(element));
+    }
+    // Numbers can be those of the characters of a text.
+    if (this.#isMasked(codes)) return;
+    this.#write(`${digestJson(hash('sha256', bytes))},"data":[${list}]`);
+  }
+
+  #isMasked(text: string): boolean {
+    return this.#masked(text) !== text;
+  }
+
+  /** The text after the rules for values; `undefined` where it is dropped. */
+  #masked(text: string): string | undefined {
+    return this.#masker === undefined ? text : this.#masker.text(text, () => this.#path());
+  }
+
+  /** JSON Pointer of the value being written, or of the ancestor at a depth; from here where that is negative. */
   #path(depth: number = this.#keys.length): string {
     let path = this.#root;
     for (const key of this.#keys.slice(0, depth)) {
@@ -284,92 +547,67 @@ class Encoder {
   }
 }
 
-type TypedArray = Exclude<NodeJS.TypedArray, Uint8Array>;
+/** Names for the members of an object whose keys are masked: masked alike, they stay different, also from the other keys. */
+class GivenNames {
+  readonly #taken: Set<string>;
+  /** How often each masked key was given. */
+  readonly #counts = new Map<string, number>();
 
-interface TensorForm {
-  kind: 'tensor';
-  type: string;
-  dims: readonly number[];
-  data: TypedArray;
-}
+  constructor(keys: readonly string[]) {
+    this.#taken = new Set(keys);
+  }
 
-type Form =
-  | { kind: 'replaced'; value: unknown }
-  | { kind: 'bytes'; bytes: Uint8Array }
-  | { kind: 'list'; items: ArrayLike<unknown>; length: number }
-  | { kind: 'members'; keys: string[] }
-  | TensorForm;
-
-/** Decides how an object is written. Everything of the user's that can throw is called here or in `read`. */
-function formOf(value: object): Form {
-  const form = read((): Form => {
-    if (Array.isArray(value)) return list(value);
-    if (ArrayBuffer.isView(value)) return viewForm(value);
-    if (isAnyArrayBuffer(value)) return { kind: 'bytes', bytes: new Uint8Array(value) };
-    if (isDate(value)) return { kind: 'replaced', value: dateText(value) };
-    if (isMap(value) || isSet(value)) return list([...value]);
-    if (isBoxedPrimitive(value)) return { kind: 'replaced', value: value.valueOf() };
-    const tensor = tensorForm(value as Partial<TensorForm>);
-    if (tensor !== undefined) return tensor;
-    const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON === 'function') {
-      const json: unknown = toJSON.call(value, '');
-      if (json !== value) return { kind: 'replaced', value: json };
+  next(name: string): string {
+    for (let count = (this.#counts.get(name) ?? 0) + 1; ; count++) {
+      const free = count === 1 ? name : `${name} ${count}`;
+      if (this.#taken.has(free)) continue;
+      this.#counts.set(name, count);
+      this.#taken.add(free);
+      return free;
     }
-    if (isNativeError(value)) return { kind: 'replaced', value: { type: value.name, message: value.message } };
-    return { kind: 'members', keys: Object.keys(value) };
-  });
-  return 'kind' in form ? form : { kind: 'replaced', value: form };
-}
-
-function list(items: readonly unknown[]): Form {
-  return { kind: 'list', items, length: items.length };
-}
-
-function viewForm(view: ArrayBufferView): Form {
-  if (isUint8Array(view) || isDataView(view)) {
-    return { kind: 'bytes', bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) };
-  }
-  const data = view as TypedArray;
-  const type = data[Symbol.toStringTag].replace(/Array$/, '').toLowerCase();
-  return { kind: 'tensor', type, dims: [data.length], data };
-}
-
-/** A tensor as ONNX Runtime has it: `type`, `dims` and `data`; recognised by its shape, so that nothing is imported. */
-function tensorForm(value: Partial<TensorForm>): TensorForm | undefined {
-  const { type, dims } = value;
-  if (typeof type !== 'string' || !Array.isArray(dims) || !dims.every(Number.isInteger)) return undefined;
-  const { data } = value;
-  if (!ArrayBuffer.isView(data) || isDataView(data)) return undefined;
-  return { kind: 'tensor', type, dims, data };
-}
-
-/** A stand-in for what could not be read: the kind of the error only, for its message may quote what it failed on. */
-export interface Unreadable {
-  $unreadable: string;
-}
-
-/** Runs code of the user's that may throw; a failure becomes part of the record. */
-export function read<T>(get: () => T): T | Unreadable {
-  try {
-    return get();
-  } catch (error) {
-    return unreadable(error);
   }
 }
 
-export function unreadable(error: unknown): Unreadable {
-  return { $unreadable: error instanceof Error ? error.name : typeof error };
+/** Reads a member. A getter may make a promise for us alone. */
+function memberOf(value: object, key: string): unknown {
+  const member = (value as Record<string, unknown>)[key];
+  if (isPromise(member) && Reflect.getOwnPropertyDescriptor(value, key)?.get !== undefined) markAsHandled(member);
+  return member;
 }
 
-function numberJson(value: number): string {
-  if (!Number.isFinite(value)) return `{"$number":"${value}"}`;
-  // JSON has a negative zero, and JSON.stringify drops its sign.
-  return Object.is(value, -0) ? '-0' : String(value);
+/** Reads the next of some entries, all that may throw of it; `undefined` at their end. */
+function nextOf(entries: Iterator<unknown>, pairs: boolean): { key?: unknown; value: unknown } | undefined {
+  const { done, value } = entries.next();
+  if (done === true) return undefined;
+  return pairs && Array.isArray(value) ? { key: value[0] as unknown, value: value[1] as unknown } : { value };
 }
 
-function dateText(date: Date): string {
-  return Number.isNaN(date.getTime()) ? 'Invalid Date' : date.toISOString();
+/** Most keys and many texts need no escapes, and finding that out is quicker than `JSON.stringify`. */
+function stringJson(text: string): string {
+  return text.length < 64 && /^[ !#-[\]-~]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function isLeftOut(value: unknown): boolean {
+  return value === undefined || typeof value === 'function' || typeof value === 'symbol';
+}
+
+/** A value as redaction takes it: a string itself, a number in decimal, anything else as JSON. */
+function textOf(value: unknown, path: string): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  const { text, textBytes, whole } = encodeJson(value, path);
+  // What is too long to be kept is told from others by its digest.
+  return textBytes <= RECORD_BYTES_MAX ? text : (whole?.().sha256 ?? cutJson(text, RECORD_BYTES_MAX));
+}
+
+function digestJson(sha256: string | undefined): string {
+  return sha256 === undefined ? '' : `,"sha256":"${sha256}"`;
+}
+
+function numberJson(value: number, text: string): string {
+  if (!Number.isFinite(value)) return `{"$number":"${text}"}`;
+  // JSON has a negative zero, and JavaScript writes it without its sign.
+  return Object.is(value, -0) ? '-0' : text;
 }
 
 /** The JSON text of a long string, piece by piece; a surrogate pair is never split. */

@@ -1,8 +1,9 @@
-import { RECORD_BYTES_MAX, SCHEMA } from './conventions.js';
+import { RECORD_BYTES_MAX } from './conventions.js';
 import { cutJson } from './cut.js';
-import { encodeJson } from './json.js';
-import type { EncodedJson, Truncation } from './json.js';
+import { encodeJson, plainJson } from './json.js';
+import type { EncodedJson, EncodeOptions, Truncation } from './json.js';
 import type { Actor, Alternative, Model, Reason, Subject } from './options.js';
+import type { Masked } from './redact/masker.js';
 
 /**
  * The body of a `decision.made` log record, as a reader gets it by `JSON.parse`. The meaning of each field stands in
@@ -20,7 +21,7 @@ export interface DecisionRecord {
   model: Model;
   /** What the model was given, as it was when the call began. */
   input: unknown;
-  /** What it decided; absent when it failed. */
+  /** What it decided; of a stream, what it yielded. Absent when it failed, unless a stream had yielded something by then. */
   decision?: unknown;
   /** Why it failed; absent when it decided. */
   error?: { type: string; message: string };
@@ -30,29 +31,67 @@ export interface DecisionRecord {
   alternatives?: Alternative[];
   subject?: Subject;
   actor?: Actor;
+  /** The call that decided about several rows at once. */
+  batch?: Batch;
+  /** How a result that came bit by bit ended. */
+  stream?: Stream;
   /** Id of the enclosing decision, when one model calls another. */
   parentId?: string;
   trace?: { traceId: string; spanId: string };
   attributes?: Record<string, unknown>;
+  /** What redaction kept out. */
+  masked?: Masked[];
   /** What a limit cut. */
   truncated?: Truncation[];
 }
 
-/** The fields of a record in their order, each as JSON text. */
-export type RecordFields = { [Field in keyof DecisionRecord]?: EncodedJson | undefined };
+/** A decision's place in a call that decided about several rows at once. */
+export interface Batch {
+  /** UUIDv7, the same for all decisions of the call. */
+  id: string;
+  /** Of the row, from 0. */
+  index: number;
+  /** Number of rows. */
+  size: number;
+  /** Number of decisions that the model returned, where it is not the number of rows. */
+  decisions?: number;
+}
+
+/** How a result that came bit by bit ended. */
+export interface Stream {
+  /** Number of items that the consumer received. */
+  items: number;
+  /**
+   * `completed`: to its end; `returned`: the consumer wanted no more; `failed`: with an error; `aborted`: by an
+   * AbortSignal; `abandoned`: nobody consumed it to its end, and it was collected as garbage.
+   */
+  ended: 'completed' | 'returned' | 'failed' | 'aborted' | 'abandoned';
+  /** What a generator returned, or the reason that a consumer gave for wanting no more. */
+  returned?: unknown;
+}
+
+/** The fields of a record, by name, each as JSON text. */
+export type RecordFields = Record<string, EncodedJson | undefined>;
 
 /** What one cut adds to the list of what was cut, at most. */
 const TRUNCATION_BYTES_MAX = 256;
 
-/** The order in which the fields of a record are written. */
-const ORDER: readonly (keyof DecisionRecord)[] = [
+/** The order in which the fields of records are written: of decisions, and of what becomes known of them later. */
+const ORDER: readonly string[] = [
   'schema',
   'id',
+  'decisionId',
   'timestamp',
   'durationMs',
   'model',
+  'label',
+  'value',
+  'source',
+  'reviewer',
+  'action',
   'input',
   'decision',
+  'rationale',
   'error',
   'score',
   'threshold',
@@ -60,15 +99,42 @@ const ORDER: readonly (keyof DecisionRecord)[] = [
   'alternatives',
   'subject',
   'actor',
+  'batch',
+  'stream',
   'parentId',
   'trace',
   'attributes',
+  'masked',
 ];
 
-/** One encoded field of a record. */
-export function field(name: keyof DecisionRecord, value: unknown): EncodedJson | undefined {
-  return value === undefined ? undefined : encodeJson(value, `/${name}`);
+/** One encoded field of a record that nothing of the user's is in. */
+export function field(value: unknown): EncodedJson | undefined {
+  return value === undefined ? undefined : plainJson(value);
 }
+
+/** The JSON text of a field that is kept of it, complete where it is only a beginning. */
+export function fieldText({ text, textBytes }: EncodedJson, bytesMax: number = RECORD_BYTES_MAX): string {
+  return textBytes <= bytesMax ? text : cutJson(text, bytesMax);
+}
+
+/** The value of an encoded field, as a reader of the record gets it. */
+export function valueOf(encoded: EncodedJson | undefined): unknown {
+  return encoded === undefined ? undefined : (JSON.parse(fieldText(encoded)) as unknown);
+}
+
+/** What a rule masked in one field may stand in another that was encoded before: masks it there as well. */
+export function maskAgain(fields: RecordFields, options: EncodeOptions): void {
+  if (options.masker.count === 0) return;
+  for (const [name, encoded] of Object.entries(fields)) {
+    if (encoded === undefined || OURS.has(name) || !options.masker.leaks(encoded.text)) continue;
+    const again = encodeJson(valueOf(encoded), `/${name}`, { ...options, masker: options.masker.echo });
+    // The digests are those of texts with the value in them.
+    fields[name] = { ...again, truncated: encoded.truncated.map(({ path }) => ({ path })) };
+  }
+}
+
+/** Fields that nothing of the user's is in. */
+const OURS: ReadonlySet<string> = new Set(['schema', 'id', 'decisionId', 'timestamp', 'parentId', 'trace']);
 
 /**
  * Writes a record as one compact JSON text of at most 64 KiB of UTF-8. Where the parts are larger, the largest is cut
@@ -78,7 +144,7 @@ export function writeRecord(fields: RecordFields): { body: string; truncated: bo
   const parts: Part[] = [];
   const truncated: Truncation[] = [];
   for (const name of ORDER) {
-    const encoded = name === 'schema' ? field(name, SCHEMA) : fields[name];
+    const encoded = fields[name];
     if (encoded === undefined) continue;
     truncated.push(...encoded.truncated);
     parts.push({ name, encoded, text: encoded.text, bytes: encoded.textBytes });
@@ -95,9 +161,23 @@ export function writeRecord(fields: RecordFields): { body: string; truncated: bo
   }
 }
 
-/** What tells one decision from another is never cut; it is small by itself. */
+const UNCUTTABLE: ReadonlySet<string> = new Set([
+  'schema',
+  'id',
+  'decisionId',
+  'timestamp',
+  'durationMs',
+  'model',
+  'action',
+  'batch',
+  'parentId',
+  'trace',
+  'masked',
+]);
+
+/** What tells one decision from another is never cut, nor what is said about masking; both are small by themselves. */
 function isCuttable({ name }: Part): boolean {
-  return !['schema', 'id', 'timestamp', 'durationMs', 'model', 'parentId', 'trace'].includes(name);
+  return !UNCUTTABLE.has(name);
 }
 
 /** Bytes of a part and of what is said about cuts inside it, which can be more than the part. */
@@ -107,7 +187,7 @@ function weight({ name, bytes }: Part, truncated: readonly Truncation[]): number
 }
 
 interface Part {
-  name: keyof DecisionRecord;
+  name: string;
   encoded: EncodedJson;
   text: string;
   bytes: number;
@@ -120,7 +200,7 @@ function cut(part: Part, bytesMax: number, truncated: Truncation[]): void {
   // The digest of the whole part covers the cuts inside it.
   const others = truncated.filter((truncation) => !`${truncation.path}/`.startsWith(`${path}/`));
   truncated.splice(0, truncated.length, ...others);
-  truncated.push({ path, bytes: part.encoded.wholeBytes, sha256: part.encoded.wholeSha256() });
+  truncated.push({ path, ...part.encoded.whole?.() });
 }
 
 function assemble(parts: readonly Part[], truncated: readonly Truncation[]): string {

@@ -1,6 +1,6 @@
 import { diag, trace } from '@opentelemetry/api';
 import type { Context, HrTime, Tracer } from '@opentelemetry/api';
-import { SCOPE_NAME } from './conventions.js';
+import { EVENT_DECISION_MADE, SCOPE_NAME } from './conventions.js';
 import { VERSION } from './version.js';
 
 /**
@@ -15,6 +15,8 @@ import { VERSION } from './version.js';
  */
 export interface Logger {
   emit(record: LogRecord): void;
+  /** Whether somebody wants the records; absent in older versions. */
+  enabled?(options: { eventName: string }): boolean;
 }
 
 /** The fields of an OpenTelemetry log record that a decision fills. */
@@ -51,35 +53,44 @@ let loggerOf: { provider: LoggerProvider; logger: Logger } | undefined;
 let tracerOf: { provider: object; tracer: Tracer } | undefined;
 const warned = new Set<string>();
 
+const NO_SDK =
+  'decisions are not being recorded: no OpenTelemetry SDK is registered in this process. ' +
+  'Start one before the first decision, for example with `node --import @decision-trail/node/register app.js`.';
+const NO_LOGGER =
+  'decisions are traced but not logged: no OpenTelemetry logger provider is registered, so there is no audit trail. ' +
+  'Add a log record processor to your NodeSDK.';
+
 /**
  * The tracer and logger that the application has registered by now, in either line of OpenTelemetry; `undefined` where
  * it has registered neither, and nothing can be recorded. Called for each decision, so that the order in which an
- * application starts its SDK and loads its models does not matter.
+ * application starts its SDK and loads its models does not matter. Never throws.
  */
 export function findTelemetry(): Telemetry | undefined {
-  const globals = globalThis as Globals;
-  const api = globals[API_GLOBAL];
-  const provider = api?.logs ?? globals[LEGACY_LOGS_GLOBAL]?.(LEGACY_LOGS_VERSION);
-  const tracer = api?.trace && findTracer(api.trace);
-
-  if (provider === undefined) {
-    if (tracer === undefined) {
-      warnOnce(
-        'decisions are not being recorded: no OpenTelemetry SDK is registered in this process. ' +
-          'Start one before the first decision, for example with `node --import @decision-trail/node/register app.js`.',
-      );
+  try {
+    const globals = globalThis as Globals;
+    const api = globals[API_GLOBAL];
+    const provider = api?.logs ?? globals[LEGACY_LOGS_GLOBAL]?.(LEGACY_LOGS_VERSION);
+    const tracing = api?.trace;
+    if (provider === undefined && tracing === undefined) {
+      warnOnce(NO_SDK);
       return undefined;
     }
-    warnOnce(
-      'decisions are traced but not logged: no OpenTelemetry logger provider is registered, so there is no audit trail. ' +
-        'Add a log record processor to your NodeSDK.',
-    );
-    return { tracer, logger: undefined };
+    const logger = provider && findLogger(provider);
+    const tracer = tracing && findTracer(tracing);
+    if (logger === undefined) warnOnce(NO_LOGGER);
+    return logger === undefined && tracer === undefined ? undefined : { tracer, logger };
+  } catch (error) {
+    report('decisions are not being recorded: OpenTelemetry failed', error);
+    return undefined;
   }
+}
+
+function findLogger(provider: LoggerProvider): Logger | undefined {
   if (provider !== loggerOf?.provider) {
     loggerOf = { provider, logger: provider.getLogger(SCOPE_NAME, VERSION) };
   }
-  return { tracer, logger: loggerOf.logger };
+  const { logger } = loggerOf;
+  return logger.enabled?.({ eventName: EVENT_DECISION_MADE }) === false ? undefined : logger;
 }
 
 function findTracer(provider: object): Tracer {
@@ -96,7 +107,18 @@ export function report(message: string, error?: unknown): void {
   }
 }
 
-function warnOnce(message: string): void {
+/** Runs code of ours beside the user's call: whatever goes wrong in it is reported, and the call goes on. */
+export function guard<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    report('a decision could not be recorded', error);
+    return undefined;
+  }
+}
+
+/** Says through `diag`, once, what keeps decisions from being recorded; never throws. */
+export function warnOnce(message: string): void {
   if (warned.has(message)) return;
   warned.add(message);
   try {
@@ -106,7 +128,8 @@ function warnOnce(message: string): void {
   }
 }
 
-/** The kind of an error only: its message may quote the input that is being kept out of the logs. */
+/** The kind of an error only: its message, and a name that is no identifier, may quote what is kept out of the logs. */
 function describe(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
+  if (!(error instanceof Error)) return typeof error;
+  return /^[A-Za-z_$][\w$]{0,63}$/.test(error.name) ? error.name : 'Error';
 }

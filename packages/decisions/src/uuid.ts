@@ -4,6 +4,9 @@ const POOL_BYTES = 4096;
 const pool = new Uint8Array(POOL_BYTES);
 let poolUsed = POOL_BYTES;
 
+/** Each byte in hexadecimal. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 let lastMs = 0;
 let counter = 0;
 
@@ -30,7 +33,8 @@ export function uuidv7(nowMs: number = Date.now()): string {
 
   const time = lastMs.toString(16).padStart(12, '0');
   const sequence = counter.toString(16).padStart(3, '0');
-  let tail = ((random[0]! & 0x3f) | 0x80).toString(16);
-  for (let i = 1; i < 8; i++) tail += random[i]!.toString(16).padStart(2, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence}-${tail.slice(0, 4)}-${tail.slice(4)}`;
+  const variant = HEX[(random[0]! & 0x3f) | 0x80]! + HEX[random[1]!]!;
+  let node = '';
+  for (let i = 2; i < 8; i++) node += HEX[random[i]!]!;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence}-${variant}-${node}`;
 }

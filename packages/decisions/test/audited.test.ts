@@ -273,6 +273,7 @@ describe('what it records', () => {
       'decision.threshold': 0.5,
       'decision.reasons': ['INCOME'],
       'decision.truncated': false,
+      'decision.masked': 0,
       'decision.input.income': 50000,
     };
     expect(span).toMatchObject({ name: 'decision loan', kind: 0, attributes: shared });
@@ -371,7 +372,14 @@ test('the package exports what it promises, and nothing else', async () => {
   const api = await import('@decision-trail/decisions');
   expect(Object.keys(api).toSorted((a, b) => a.localeCompare(b))).toEqual([
     'audited',
+    'configureDecisions',
     'conventions',
+    'currentDecision',
     'DecisionTrailError',
+    'recordDecision',
+    'recordOutcome',
+    'recordReview',
+    'startDecision',
+    'withDecisions',
   ]);
 });

@@ -24,7 +24,8 @@ export function decisionSpans(trace: unknown): JaegerSpan[] | undefined {
     if (typeof traceID !== 'string' || typeof spanID !== 'string') return undefined;
     if (!Number.isSafeInteger(startTime) || !Number.isSafeInteger(duration)) return undefined;
     const tags = new Map(span['tags'].filter(isObject).map((tag) => [String(tag['key']), tag['value']]));
-    if (!tags.has(conventions.ATTR_DECISION_ID)) continue;
+    // The spans of outcomes and reviews name the decision as well; a decision has its own time.
+    if (!tags.has(conventions.ATTR_DECISION_ID) || !tags.has(conventions.ATTR_DECISION_TIMESTAMP)) continue;
     decisions.push({
       // Jaeger leaves the first half out where it is zero.
       traceId: traceID.padStart(TRACE_ID_CHARS, '0'),

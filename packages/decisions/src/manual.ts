@@ -1,0 +1,154 @@
+import type { DecisionOptions } from './options.js';
+import { checkModel, checkOption, invalid, isObject } from './checks.js';
+import { runIn } from './call.js';
+import { Decision } from './decision.js';
+import type { DecisionSite, Made } from './decision.js';
+import type { Actor, BaggageKeys, DecisionDetails, Model, Subject } from './options.js';
+import type { RedactRule } from './redact/rules.js';
+import { siteOf } from './site.js';
+import { findTelemetry, guard } from './telemetry.js';
+
+/** What is known when a decision begins that no function stands for. */
+export interface DecisionStart {
+  /** The model that decides; a string is its name. */
+  model: string | Model;
+  /** What it is given. Captured now; what changes in it later does not change the record. */
+  input: unknown;
+  threshold?: number | undefined;
+  subject?: Subject | undefined;
+  actor?: Actor | undefined;
+  attributes?: Readonly<Record<string, unknown>> | undefined;
+  /** As the option of `audited`. */
+  baggage?: BaggageKeys | undefined;
+  /** As the option of `audited`; give the same array each time, so that it is compiled once. */
+  redact?: readonly RedactRule[] | undefined;
+  /** As the option of `audited`. */
+  index?: readonly string[] | undefined;
+  /** `false`: make the log record only, no span. Default: true. */
+  span?: boolean | undefined;
+}
+
+/** A decision that has begun and is not made yet. */
+export interface PendingDecision {
+  /** The id of its record; `undefined` where decisions are not recorded. */
+  readonly id: string | undefined;
+  /** Runs a part of the work inside the decision: spans and decisions made in it become its children. */
+  run<T>(fn: () => T): T;
+  /** Adds what has become known. */
+  update(details: DecisionDetails): void;
+  /** The model decided. The first of `end` and `fail` counts; another is reported through `diag`. Never throws. */
+  end(decision: unknown, details?: DecisionDetails): void;
+  /** The model failed, with whatever it threw. Never throws. */
+  fail(error: unknown, details?: DecisionDetails): void;
+}
+
+/** A decision that has been made already: it has a result, or the error with which the model failed. */
+export type MadeAlready = DecisionStart &
+  DecisionDetails & {
+    /** What it decided. */
+    decision?: unknown;
+    /** Why it failed, instead of a decision. */
+    error?: unknown;
+    /** When the decision was made. Default: now. */
+    timestamp?: Date | undefined;
+    /** How long it took, in milliseconds. Default: 0. */
+    durationMs?: number | undefined;
+  };
+
+/**
+ * Begins a decision by hand, where no single function call makes it: callbacks, events, job queues.
+ *
+ * ```ts
+ * const decision = startDecision({ model: 'loan', input: applicant });
+ * model.predict(applicant, (error, label) => (error ? decision.fail(error) : decision.end(label)));
+ * ```
+ *
+ * @throws {DecisionTrailError} `INVALID_OPTIONS`, naming what is wrong with `start`.
+ */
+export function startDecision(start: DecisionStart): PendingDecision {
+  const site = siteOfStart('startDecision()', start, STARTS);
+  const decision = guard(() => begin(site, start.input));
+  if (decision === undefined) return NOT_RECORDED;
+  return {
+    id: decision.id,
+    run: (fn) => {
+      const outcome = runIn(decision, fn);
+      if ('error' in outcome) throw outcome.error;
+      return outcome.value as ReturnType<typeof fn>;
+    },
+    update: (details) => guard(() => decision.update(details)),
+    end: (result, details) =>
+      guard(() => {
+        if (details !== undefined) decision.update(details);
+        decision.succeed(result);
+      }),
+    fail: (error, details) =>
+      guard(() => {
+        if (details !== undefined) decision.update(details);
+        decision.fail(error);
+      }),
+  };
+}
+
+/**
+ * Records a decision that was made elsewhere: by a batch job, a rules engine or another process.
+ *
+ * @returns The id of its record; `undefined` where decisions are not recorded.
+ * @throws {DecisionTrailError} `INVALID_OPTIONS`, naming what is wrong with `made`.
+ */
+export function recordDecision(made: MadeAlready): string | undefined {
+  const where = 'recordDecision()';
+  const site = siteOfStart(where, made, [...STARTS, ...DETAILS, 'decision', 'error', 'timestamp', 'durationMs']);
+  if ('decision' in made === 'error' in made) throw invalid(where, 'needs either "decision" or "error"');
+  const { timestamp, durationMs = 0 } = made;
+  if (timestamp !== undefined && !(timestamp instanceof Date && !Number.isNaN(timestamp.getTime()))) {
+    throw invalid(where, 'expects "timestamp" to be a valid Date');
+  }
+  if (typeof durationMs !== 'number' || !(durationMs >= 0)) {
+    throw invalid(where, 'expects "durationMs" to be a number of milliseconds');
+  }
+  const when: Made = { timestampMs: timestamp?.getTime() ?? Date.now(), durationMs };
+  return guard(() => {
+    const decision = begin(site, made.input, when);
+    const { score, reasons, alternatives } = made;
+    decision?.update({ score, reasons, alternatives });
+    if ('error' in made) decision?.fail(made.error, when);
+    else decision?.succeed(made.decision, when);
+    return decision?.id;
+  });
+}
+
+const STARTS = ['model', 'input', 'threshold', 'subject', 'actor', 'attributes', 'baggage', 'redact', 'index', 'span'];
+const DETAILS = ['score', 'reasons', 'alternatives'];
+
+const NOT_RECORDED: PendingDecision = {
+  id: undefined,
+  run: (fn) => fn(),
+  update: () => {},
+  end: () => {},
+  fail: () => {},
+};
+
+function begin(site: DecisionSite, input: unknown, when?: Made): Decision | undefined {
+  const telemetry = findTelemetry();
+  return (
+    telemetry && new Decision(site, telemetry, [input], when && { spanStartMs: when.timestampMs - when.durationMs })
+  );
+}
+
+function siteOfStart(where: string, start: DecisionStart, names: readonly string[]): DecisionSite {
+  if (!isObject(start)) throw invalid(where, 'expects an object with "model" and "input"');
+  for (const name of Object.keys(start)) {
+    if (!names.includes(name)) throw invalid(where, `knows no "${name}"; it knows ${names.join(', ')}`);
+  }
+  checkModel(where, start.model);
+  const { model, threshold, subject, actor, attributes, baggage, redact, index, span } = start;
+  const options: DecisionOptions = { model, input: (input) => input };
+  for (const [name, value] of Object.entries({ threshold, actor, attributes, baggage, redact, index, span })) {
+    if (value === undefined) continue;
+    checkOption(where, name as keyof DecisionOptions, value);
+    Object.assign(options, { [name]: value });
+  }
+  if (subject !== undefined) options.subject = () => subject;
+  return siteOf(options);
+}

@@ -1,0 +1,57 @@
+import { isPromise } from 'node:util/types';
+import { inPlaceOf, methodOf, override } from './override.js';
+
+/**
+ * Tells how what a step returned settles, and gives what the caller is to get in its place.
+ *
+ * A promise is chained: a handler attached beside it would mark a rejection as handled that nobody handles. An object
+ * with `then` that is no promise may begin its work when `then` is called, so it stays itself and is told of when
+ * somebody calls that. Anything else is there already.
+ */
+export function onSettled(
+  result: unknown,
+  fulfilled: (value: unknown) => void,
+  rejected: (error: unknown) => void,
+): unknown {
+  if (isPromise(result)) {
+    return result.then(
+      (value: unknown) => {
+        fulfilled(value);
+        return value;
+      },
+      (error: unknown) => {
+        rejected(error);
+        throw error;
+      },
+    );
+  }
+  if (!isObject(result) || !onThen(result, fulfilled, rejected)) fulfilled(result);
+  return result;
+}
+
+/** @returns Whether `thenable` is one. */
+function onThen(thenable: object, fulfilled: (value: unknown) => void, rejected: (error: unknown) => void): boolean {
+  const then = methodOf(thenable, 'then');
+  if (then === undefined) return false;
+  let isSettled = false;
+  const once = (settle: (value: unknown) => void, callback: unknown, otherwise: (value: unknown) => unknown) => {
+    return (value: unknown): unknown => {
+      if (!isSettled) settle(value);
+      isSettled = true;
+      return typeof callback === 'function' ? (callback(value) as unknown) : otherwise(value);
+    };
+  };
+  const observed = inPlaceOf(then, (self, [onFulfilled, onRejected, ...rest]) => {
+    const onValue = once(fulfilled, onFulfilled, (value) => value);
+    const onError = once(rejected, onRejected, (error) => {
+      throw error;
+    });
+    return Reflect.apply(then, self, [onValue, onError, ...rest]);
+  });
+  override(thenable, new Map([['then', observed]]));
+  return true;
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
