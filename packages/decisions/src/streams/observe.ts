@@ -1,10 +1,10 @@
 import type { Channel } from './channel.js';
 import { iterationChannel } from './iterators.js';
 import { endOf, isNodeStream, nodeChannel } from './node.js';
-import type { StreamHeir, StreamObserver } from './observer.js';
+import type { StreamObserver } from './observer.js';
 import { isWebStream, webChannel } from './web.js';
 
-export type { StreamHeir, StreamObserver } from './observer.js';
+export type { StreamObserver } from './observer.js';
 
 const channels = new WeakMap<object, Channel>();
 
@@ -13,19 +13,16 @@ const channels = new WeakMap<object, Channel>();
  * Node stream. It stays the same object with the same keys, prototype and behaviour; the methods by which it is
  * consumed are replaced by its own that pass on to the originals.
  *
- * @param heir Who is told instead of the observer that the stream was abandoned. To be given where the observer can hold
- * the stream, as among the arguments of the call: it is kept as long as the stream, its heir beyond. Default: the
- * observer itself, which then must not hold the stream, or that is never collected.
  * @returns Whether `value` is now observed. `false` where it is no stream, or one that cannot be observed because it is
  * frozen, or returned by too many decorated functions at once; nothing was changed then. Never throws.
  */
-export function observeStream(value: unknown, observer: StreamObserver, heir: StreamHeir = observer): boolean {
+export function observeStream(value: unknown, observer: StreamObserver): boolean {
   if (typeof value !== 'object' || value === null) return false;
   try {
     if (Array.isArray(value)) return false;
     const isNode = isNodeStream(value);
     const channel = channels.get(value) ?? open(value, isNode);
-    if (channel?.add(value, observer, heir) !== true) return false;
+    if (channel?.add(value, observer) !== true) return false;
     const end = isNode ? endOf(value) : undefined;
     if (end !== undefined) channel.end(...end);
     return true;

@@ -1,12 +1,10 @@
 /** How a stream can end. */
 export type StreamEnd = 'completed' | 'returned' | 'failed' | 'abandoned';
 
-/** Who is told that a stream was abandoned. It is kept until the stream ends or is collected, so it must not hold it. */
-export interface StreamHeir {
-  end(how: 'abandoned'): void;
-}
-
-/** Who is told what a stream gives to its consumer. */
+/**
+ * Who is told what a stream gives to its consumer. It is kept until the stream ends or is collected, so it must not
+ * hold the stream: then it would never be abandoned.
+ */
 export interface StreamObserver {
   /** Runs a step of the stream (next, read, pull) inside the decision's context. */
   run<T>(step: () => T): T;

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { setImmediate as macrotask } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { context } from '@opentelemetry/api';
 import { audited } from '@decision-trail/decisions';
 import { startSdk, stopSdk } from '../telemetry.js';
 import type { Seen } from '../telemetry.js';
@@ -198,6 +199,18 @@ describe('a generator', () => {
       [4, idOf('agent later')],
       [40, undefined],
     ]);
+  });
+
+  test('runs where the context manager fails', () => {
+    const fails = (): never => {
+      throw new Error('no context');
+    };
+    const [stream, failed] = [observed(numbers(1, 2)), observed(failing(error))];
+    context.disable();
+    const manager = { active: fails, with: fails, bind: fails, enable: () => manager, disable: () => manager };
+    context.setGlobalContextManager(manager);
+    expect([...stream]).toEqual([1, 2]);
+    expect(() => [...failed]).toThrow(error);
   });
 
   test('of two decorated layers is a record of each, and each step is taken once', async () => {
