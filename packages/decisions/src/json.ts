@@ -203,12 +203,14 @@ class JsonWriter {
       digest.update(piece);
       bytes += Buffer.byteLength(piece);
     }
-    this.truncate({ path, bytes, sha256: digest.digest('hex') });
+    this.truncate(() => path, { bytes, sha256: digest.digest('hex') });
   }
 
-  truncate(truncation: Truncation): void {
+  /** @param pathOf Called only where there is room for one more: a graph may be cut in tens of thousands of places. */
+  truncate(pathOf: () => string, whole: Omit<Truncation, 'path'> = {}): void {
     if (this.truncated.length >= TRUNCATIONS_MAX) return;
-    this.truncated.push(truncation.path.length <= PATH_CHARS_MAX ? truncation : { path: nearest(truncation.path) });
+    const path = pathOf();
+    this.truncated.push(path.length <= PATH_CHARS_MAX ? { path, ...whole } : { path: nearest(path) });
   }
 
   end(): EncodedJson {
@@ -225,7 +227,7 @@ class JsonWriter {
 
   /** Ends where the rest of the value is too large to be walked: what is there is a beginning. */
   stop(path: string): EncodedJson {
-    this.truncate({ path });
+    this.truncate(() => path);
     return { text: this.#kept, textBytes: Infinity, whole: undefined, truncated: this.truncated };
   }
 
@@ -332,7 +334,7 @@ class Encoder {
 
   #number(value: number | bigint, place: Place, prefix: string): boolean {
     if (typeof value === 'bigint' && (value > BIGINT_MAX || value < -BIGINT_MAX)) {
-      this.#writer.truncate({ path: this.#path() });
+      this.#writer.truncate(() => this.#path());
       return this.#write(`${prefix}{"$unreadable":"bigint"}`);
     }
     const text = String(value);
@@ -349,7 +351,7 @@ class Encoder {
     if (head === value) return this.#text(masked, prefix);
     // The rest was not looked at, so not even its digest is told.
     const kept = JSON.stringify(masked.slice(0, Math.max(0, masked.length - OVERLAP_CHARS)));
-    this.#writer.truncate({ path: this.#path() });
+    this.#writer.truncate(() => this.#path());
     return this.#write(prefix + cutJson(kept, STRING_BYTES_MAX));
   }
 
@@ -377,7 +379,7 @@ class Encoder {
       return this.#write(`${prefix}{"$ref":${JSON.stringify(target)}}`);
     }
     if (this.#ancestors.length >= DEPTH_MAX) {
-      this.#writer.truncate({ path: this.#path() });
+      this.#writer.truncate(() => this.#path());
       return this.#write(`${prefix}null`);
     }
     this.#writer.walk(OBJECT_COST);
@@ -462,7 +464,7 @@ class Encoder {
     const { length } = bytes;
     if (length > BINARY_BYTES_MAX) {
       const sha256 = this.#writer.digestOf(bytes);
-      this.#writer.truncate({ path: this.#path(), bytes: length, ...(sha256 && { sha256 }) });
+      this.#writer.truncate(() => this.#path(), { bytes: length, ...(sha256 && { sha256 }) });
       return this.#write(`${prefix}{"$bytes":{"length":${length}${digestJson(sha256)}}}`);
     }
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, length);
@@ -475,7 +477,7 @@ class Encoder {
 
   #tensor({ type, dims, elements, isCut }: TensorForm, prefix: string): boolean {
     this.#write(`${prefix}{"$tensor":{"type":"${type}","dims":[${dims.join(',')}]`);
-    if (isCut === true) this.#writer.truncate({ path: this.#path() });
+    if (isCut === true) this.#writer.truncate(() => this.#path());
     if (elements !== undefined) {
       this.#keys.push('$tensor', 'data');
       this.#names.push('data');
@@ -505,7 +507,7 @@ class Encoder {
       this.#list(items, length, ',"data":');
     } else if (bytes.length > BINARY_BYTES_MAX) {
       const sha256 = this.#writer.digestOf(bytes);
-      this.#writer.truncate({ path: this.#path(-2), bytes: bytes.length, ...(sha256 && { sha256 }) });
+      this.#writer.truncate(() => this.#path(-2), { bytes: bytes.length, ...(sha256 && { sha256 }) });
       this.#write(digestJson(sha256));
     } else {
       this.#numbers(items as ArrayLike<number | bigint>, length, bytes);
