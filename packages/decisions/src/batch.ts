@@ -2,7 +2,7 @@ import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Context, Span } from '@opentelemetry/api';
 import { ATTR_DECISION_BATCH_ID, ATTR_DECISION_MODEL_NAME } from './conventions.js';
 import { withCurrent } from './current.js';
-import { Decision } from './decision.js';
+import { Decision, without } from './decision.js';
 import type { Call, DecisionSite, StreamedItems } from './decision.js';
 import type { BatchParts, DecisionDetails } from './options.js';
 import { report } from './telemetry.js';
@@ -93,7 +93,7 @@ export class BatchCall implements Call {
   }
 
   forget(result: unknown): void {
-    if (this.#args.includes(result)) this.#args = this.#args.map((arg) => (arg === result ? undefined : arg));
+    this.#args = without(this.#args, result);
     for (const row of this.#rows) row.forget(result);
   }
 

@@ -1,11 +1,15 @@
 import { isPromise } from 'node:util/types';
 import { context } from '@opentelemetry/api';
 import { BatchCall, rowsOf } from './batch.js';
-import { Decision } from './decision.js';
+import { Decision, without } from './decision.js';
 import type { Call, DecisionSite } from './decision.js';
 import { read } from './forms.js';
+import { runOnce } from './outcome.js';
+import type { Outcome } from './outcome.js';
 import { StreamCollector } from './stream-items.js';
 import { observeStream } from './streams/observe.js';
+import type { Method } from './streams/override.js';
+import { observedThen } from './streams/settle.js';
 import { guard } from './telemetry.js';
 import type { Telemetry } from './telemetry.js';
 
@@ -32,24 +36,9 @@ function begin(site: DecisionSite, telemetry: Telemetry, args: readonly unknown[
   return rows === undefined ? new Decision(site, telemetry, args) : new BatchCall(site, telemetry, args, rows);
 }
 
-/** What a function of the user's did. */
-type Outcome = { value: unknown } | { error: unknown };
-
 /** Runs the function in the call's context; a context manager that fails keeps neither the function from running nor its outcome. */
-export function runIn(call: Pick<Call, 'context'>, fn: () => unknown): Outcome {
-  let outcome: Outcome | undefined;
-  // Once, also where a context manager would run it again.
-  const attempt = (): void => {
-    if (outcome !== undefined) return;
-    try {
-      outcome = { value: fn() };
-    } catch (error) {
-      outcome = { error };
-    }
-  };
-  guard(() => context.with(call.context, attempt));
-  attempt();
-  return outcome as Outcome;
+export function runIn<T>(call: Pick<Call, 'context'>, fn: () => T): Outcome<T> {
+  return runOnce((run) => guard(() => context.with(call.context, run)), fn);
 }
 
 /** Watches a result until it is known, and tells what the caller gets: mostly the result itself. */
@@ -57,8 +46,7 @@ function deliver(site: DecisionSite, call: Call, args: readonly unknown[], value
   const settle = (settled: unknown): void => {
     const isStream = guard(() => {
       if (typeof settled !== 'object' || settled === null) return false;
-      const others = args.includes(settled) ? args.filter((arg) => arg !== settled) : args;
-      if (!observeStream(settled, new StreamCollector(site, call, others))) return false;
+      if (!observeStream(settled, new StreamCollector(site, call, without(args, settled)))) return false;
       call.forget(settled);
       return true;
     });
@@ -133,35 +121,15 @@ function chained(promise: Promise<unknown>, observer: Observer): Promise<unknown
   return next;
 }
 
-type Then = (onFulfilled?: unknown, onRejected?: unknown, ...rest: unknown[]) => unknown;
-
 /**
  * Watches an object with a `then` method of its own class, such as a query builder: it may begin its work only when
  * `then` is called, so it is not called here; the object gets a `then` of its own, which passes on to the original.
  */
-function observeThenable(result: object, observer: Observer): boolean {
+function observeThenable(result: object, { settle, fail }: Observer): boolean {
   const thenOf = (): unknown => read(() => (result as { then?: unknown }).then);
   const then = thenOf();
   if (typeof then !== 'function') return false;
-
-  let isSettled = false;
-  const once =
-    (settle: (value: unknown) => void, next: unknown, otherwise: (value: unknown) => unknown) =>
-    (value: unknown): unknown => {
-      if (!isSettled) settle(value);
-      isSettled = true;
-      return typeof next === 'function' ? (next(value) as unknown) : otherwise(value);
-    };
-  const observed: Then = function (this: unknown, onFulfilled, onRejected, ...rest) {
-    return Reflect.apply(then as Then, this, [
-      once(observer.settle, onFulfilled, (value) => value),
-      once(observer.fail, onRejected, (error) => {
-        throw error;
-      }),
-      ...rest,
-    ]);
-  };
+  const value = observedThen(then as Method, settle, fail);
   // A Proxy may say yes, and go on giving the original.
-  const property = { value: observed, configurable: true, writable: true };
-  return Reflect.defineProperty(result, 'then', property) && thenOf() === observed;
+  return Reflect.defineProperty(result, 'then', { value, configurable: true, writable: true }) && thenOf() === value;
 }

@@ -75,13 +75,41 @@ export function checkOptions(options: unknown): asserts options is DecisionOptio
   if (!isObject(options)) {
     throw invalid(where, 'expects an options object, for example audited({ model: "loan-approval" })');
   }
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(OPTIONS, name)) {
-      throw invalid(where, `has no option "${name}"; it has ${Object.keys(OPTIONS).join(', ')}`);
-    }
-    if (value !== undefined) checkOption(where, name as keyof DecisionOptions, value);
-  }
+  checkMembers(where, 'option', options, OPTIONS);
   checkModel(where, options['model']);
+}
+
+/**
+ * @param kind What a member is called.
+ * @throws {DecisionTrailError} `INVALID_OPTIONS`, where there is no such member, or its value is wrong.
+ */
+export function checkMembers(
+  where: string,
+  kind: string,
+  given: object,
+  known: Readonly<Record<string, readonly [expected: string, check: Check]>>,
+): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(known, name)) {
+      throw invalid(where, `has no ${kind} "${name}"; it has ${Object.keys(known).join(', ')}`);
+    }
+    const [expected, check] = known[name]!;
+    if (value !== undefined && !check(value)) throw invalid(where, `expects "${name}" to be ${expected}`);
+  }
+}
+
+/** @throws {DecisionTrailError} `INVALID_OPTIONS`, where there is another member than those. */
+export function checkNames(where: string, given: object, names: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) throw invalid(where, `knows no "${name}"; it knows ${names.join(', ')}`);
+  }
+}
+
+/** @throws {DecisionTrailError} `INVALID_OPTIONS`, where it is given and no time. */
+export function checkTimestamp(where: string, timestamp: unknown): void {
+  if (timestamp !== undefined && !(timestamp instanceof Date && !Number.isNaN(timestamp.getTime()))) {
+    throw invalid(where, 'expects "timestamp" to be a valid Date');
+  }
 }
 
 /** @throws {DecisionTrailError} `INVALID_OPTIONS`, where the value of an option is wrong. */

@@ -1,12 +1,11 @@
-import { isNativeError } from 'node:util/types';
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Context, HrTime, Span } from '@opentelemetry/api';
+import type { Context, Span } from '@opentelemetry/api';
 import { logAttributes, spanAttributes } from './attributes.js';
 import type { Projected } from './attributes.js';
 import { isName, isObject, isRecord } from './checks.js';
 import { EVENT_DECISION_MADE, SCHEMA } from './conventions.js';
 import { collectorsOf, enclosingId, withCurrent } from './current.js';
-import { read, unreadable } from './forms.js';
+import { isError, read, unreadable } from './forms.js';
 import { asciiJson, encodeJson, ListEncoder } from './json.js';
 import type { EncodedJson, EncodeOptions } from './json.js';
 import type { BaggageKeys, DecisionDetails, DecisionOptions, Model, Reason, StreamItems } from './options.js';
@@ -16,14 +15,10 @@ import { Masker } from './redact/masker.js';
 import type { CompiledRules } from './redact/rules.js';
 import { registry } from './registry.js';
 import { processRules } from './settings.js';
-import type { DecisionSettings } from './settings.js';
-import { guard, report } from './telemetry.js';
+import { guard, report, SEVERITY_ERROR, SEVERITY_INFO } from './telemetry.js';
 import type { Telemetry } from './telemetry.js';
+import { hrTime, isoTime } from './time.js';
 import { uuidv7 } from './uuid.js';
-
-/** SeverityNumber of the OpenTelemetry log data model. */
-const SEVERITY_INFO = 9;
-const SEVERITY_ERROR = 17;
 
 const SCHEMA_JSON = asciiJson(`"${SCHEMA}"`);
 
@@ -99,9 +94,9 @@ export class Decision implements Call {
   readonly context: Context;
   readonly #site: DecisionSite;
   readonly #telemetry: Telemetry;
-  readonly #settings: DecisionSettings;
   #args: readonly unknown[];
   readonly #masker: Masker;
+  readonly #encoding: EncodeOptions;
   readonly #span: Span | undefined;
   readonly #startedMs: number;
   /** The record as far as it is known, masked and encoded when it became known. */
@@ -118,12 +113,12 @@ export class Decision implements Call {
     const parent = origin.parent ?? context.active();
     this.#site = site;
     this.#telemetry = telemetry;
-    this.#settings = settings;
     this.#args = args;
     this.#model = model;
     this.#batch = origin.batch;
     this.#isLater = origin.spanStartMs !== undefined;
     this.#masker = new Masker(rules === undefined ? processRules() : [rules, ...processRules()], settings);
+    this.#encoding = { masker: this.#masker, digestBytesMax: settings.digestBytesMax };
 
     if (options.span !== false) {
       const { spanStartMs } = origin;
@@ -155,7 +150,9 @@ export class Decision implements Call {
     this.#set('subject', this.#ask('subject', isParty) ?? party(said(keys.subject)));
     this.#set('actor', this.#ask('actor', isParty) ?? party(said(keys.actor)) ?? settings.actor);
     this.#set('attributes', settings.attributes);
-    for (const key of keys.attributes ?? []) this.#set('attributes', { [key]: said(key) });
+    if (keys.attributes !== undefined) {
+      this.#set('attributes', Object.fromEntries(keys.attributes.map((key) => [key, said(key)])));
+    }
     this.#set('attributes', this.#ask('attributes', isObject));
     this.#startedMs = origin.startedMs ?? performance.now();
   }
@@ -208,7 +205,7 @@ export class Decision implements Call {
   }
 
   forget(result: unknown): void {
-    if (this.#args.includes(result)) this.#args = this.#args.map((arg) => (arg === result ? undefined : arg));
+    this.#args = without(this.#args, result);
   }
 
   listEncoder(): ListEncoder | undefined {
@@ -239,19 +236,18 @@ export class Decision implements Call {
     const masked = this.#masker.count;
     const projected: Projected = { id, timestamp, model, batch: this.#batch, outcome, index, truncated, masked };
     const attributes = spanAttributes(fields, projected);
-    const isError = fields['error'] !== undefined;
+    const hasFailed = fields['error'] !== undefined;
     this.#telemetry.logger?.emit({
       eventName: EVENT_DECISION_MADE,
       timestamp: hrTime(timestampMs),
-      severityNumber: isError ? SEVERITY_ERROR : SEVERITY_INFO,
-      severityText: isError ? 'ERROR' : 'INFO',
+      ...(hasFailed ? SEVERITY_ERROR : SEVERITY_INFO),
       body,
       attributes: logAttributes(attributes, fields, projected),
       context: this.context,
     });
     if (this.#span === undefined) return;
     this.#span.setAttributes(attributes);
-    if (isError) {
+    if (hasFailed) {
       const { message } = valueOf(fields['error']) as { message?: unknown };
       this.#span.setStatus({ code: SpanStatusCode.ERROR, message: String(message ?? '') });
     }
@@ -269,10 +265,6 @@ export class Decision implements Call {
 
   #encode(path: string, value: unknown): EncodedJson {
     return encodeJson(value, path, this.#encoding);
-  }
-
-  get #encoding(): EncodeOptions {
-    return { masker: this.#masker, digestBytesMax: this.#settings.digestBytesMax };
   }
 
   #captureInput(): unknown {
@@ -352,6 +344,11 @@ export class Decision implements Call {
   }
 }
 
+/** The arguments of a call, with nothing in the place of one. */
+export function without(args: readonly unknown[], arg: unknown): readonly unknown[] {
+  return args.includes(arg) ? args.map((other) => (other === arg ? undefined : other)) : args;
+}
+
 /** What was known of a field, and what is added to it. */
 function joined(name: string, earlier: EncodedJson, later: EncodedJson): EncodedJson {
   if (name !== 'reasons' && name !== 'attributes') return later;
@@ -365,7 +362,7 @@ function joined(name: string, earlier: EncodedJson, later: EncodedJson): Encoded
 /** The type and message of anything that can be thrown; of an object that is no error, its JSON. */
 function describeError(error: unknown, json: (thrown: object) => string): { type: string; message: string } {
   const described = read(() => {
-    if (!(error instanceof Error) && !isNativeError(error)) {
+    if (!isError(error)) {
       const isObjectLike = (typeof error === 'object' && error !== null) || typeof error === 'function';
       return { type: typeof error, message: isObjectLike ? json(error) : String(error) };
     }
@@ -375,20 +372,6 @@ function describeError(error: unknown, json: (thrown: object) => string): { type
   if ('$unreadable' in described) return { type: typeof error, message: '' };
   const { type, message } = described;
   return { type: type.slice(0, 256), message: message.slice(0, ERROR_MESSAGE_CHARS_MAX + ERROR_OVERLAP_CHARS) };
-}
-
-/** OpenTelemetry's [seconds, nanoseconds]: a plain number could be taken for a reading of the monotonic clock. */
-export function hrTime(ms: number): HrTime {
-  const seconds = Math.floor(ms / 1000);
-  return [seconds, (ms - seconds * 1000) * 1_000_000];
-}
-
-let lastTime = { ms: Number.NaN, text: '' };
-
-/** RFC 3339 in UTC; decisions often come many in one millisecond. */
-function isoTime(ms: number): string {
-  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
-  return lastTime.text;
 }
 
 function party(id: string | undefined): { id: string } | undefined {

@@ -2,7 +2,7 @@ import { context, SpanKind, trace } from '@opentelemetry/api';
 import type { SpanContext } from '@opentelemetry/api';
 import { defined, text } from './attributes.js';
 import type { Attributes } from './attributes.js';
-import { invalid, isObject } from './checks.js';
+import { checkNames, checkTimestamp, invalid, isObject } from './checks.js';
 import {
   ATTR_AUDIT_ACTION,
   ATTR_AUDIT_ACTOR_ID,
@@ -20,7 +20,6 @@ import {
   SCHEMA_OUTCOME,
   SCHEMA_REVIEW,
 } from './conventions.js';
-import { hrTime } from './decision.js';
 import { encodeJson } from './json.js';
 import type { Truncation } from './json.js';
 import { field, maskAgain, valueOf, writeRecord } from './record.js';
@@ -29,7 +28,8 @@ import { Masker } from './redact/masker.js';
 import type { Masked } from './redact/masker.js';
 import { registry } from './registry.js';
 import { processRules } from './settings.js';
-import { findTelemetry, guard } from './telemetry.js';
+import { findTelemetry, guard, SEVERITY_INFO } from './telemetry.js';
+import { hrTime, isoTime } from './time.js';
 import { uuidv7 } from './uuid.js';
 
 /** An earlier decision: its id, or the id together with the span in which it was made, as `withDecisions` gives them. */
@@ -177,7 +177,7 @@ function send(where: string, decision: DecisionReference, at: Date | undefined, 
       schema: field(what.schema),
       id: field(id),
       decisionId: field(decisionId),
-      timestamp: field(new Date(atMs).toISOString()),
+      timestamp: field(isoTime(atMs)),
       trace: field(place && { traceId: place.traceId, spanId: place.spanId }),
     };
     for (const [name, value] of Object.entries(what.fields)) {
@@ -199,8 +199,7 @@ function send(where: string, decision: DecisionReference, at: Date | undefined, 
     telemetry.logger?.emit({
       eventName: what.event,
       timestamp: hrTime(atMs),
-      severityNumber: 9,
-      severityText: 'INFO',
+      ...SEVERITY_INFO,
       body: writeRecord(fields).body,
       attributes,
       context: inner,
@@ -229,13 +228,8 @@ function referred(where: string, decision: DecisionReference): { decisionId: str
 
 function checked<T extends { timestamp?: Date | undefined }>(where: string, value: T, names: readonly string[]): T {
   if (!isObject(value)) throw invalid(where, `expects an object with ${names.join(', ')}`);
-  for (const name of Object.keys(value)) {
-    if (!names.includes(name)) throw invalid(where, `knows no "${name}"; it knows ${names.join(', ')}`);
-  }
-  const { timestamp } = value;
-  if (timestamp !== undefined && !(timestamp instanceof Date && !Number.isNaN(timestamp.getTime()))) {
-    throw invalid(where, 'expects "timestamp" to be a valid Date');
-  }
+  checkNames(where, value, names);
+  checkTimestamp(where, value.timestamp);
   return value;
 }
 

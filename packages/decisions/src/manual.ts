@@ -1,9 +1,9 @@
-import type { DecisionOptions } from './options.js';
-import { checkModel, checkOption, invalid, isObject } from './checks.js';
+import { checkModel, checkNames, checkOption, checkTimestamp, invalid, isObject } from './checks.js';
 import { runIn } from './call.js';
 import { Decision } from './decision.js';
 import type { DecisionSite, Made } from './decision.js';
-import type { Actor, BaggageKeys, DecisionDetails, Model, Subject } from './options.js';
+import type { Actor, BaggageKeys, DecisionDetails, DecisionOptions, Model, Subject } from './options.js';
+import { settled } from './outcome.js';
 import type { RedactRule } from './redact/rules.js';
 import { siteOf } from './site.js';
 import { findTelemetry, guard } from './telemetry.js';
@@ -71,12 +71,8 @@ export function startDecision(start: DecisionStart): PendingDecision {
   if (decision === undefined) return NOT_RECORDED;
   return {
     id: decision.id,
-    run: (fn) => {
-      const outcome = runIn(decision, fn);
-      if ('error' in outcome) throw outcome.error;
-      return outcome.value as ReturnType<typeof fn>;
-    },
-    update: (details) => guard(() => decision.update(details)),
+    run: (fn) => settled(runIn(decision, fn)),
+    update: (details) => decision.update(details),
     end: (result, details) =>
       guard(() => {
         if (details !== undefined) decision.update(details);
@@ -101,9 +97,7 @@ export function recordDecision(made: MadeAlready): string | undefined {
   const site = siteOfStart(where, made, [...STARTS, ...DETAILS, 'decision', 'error', 'timestamp', 'durationMs']);
   if ('decision' in made === 'error' in made) throw invalid(where, 'needs either "decision" or "error"');
   const { timestamp, durationMs = 0 } = made;
-  if (timestamp !== undefined && !(timestamp instanceof Date && !Number.isNaN(timestamp.getTime()))) {
-    throw invalid(where, 'expects "timestamp" to be a valid Date');
-  }
+  checkTimestamp(where, timestamp);
   if (typeof durationMs !== 'number' || !(durationMs >= 0)) {
     throw invalid(where, 'expects "durationMs" to be a number of milliseconds');
   }
@@ -138,9 +132,7 @@ function begin(site: DecisionSite, input: unknown, when?: Made): Decision | unde
 
 function siteOfStart(where: string, start: DecisionStart, names: readonly string[]): DecisionSite {
   if (!isObject(start)) throw invalid(where, 'expects an object with "model" and "input"');
-  for (const name of Object.keys(start)) {
-    if (!names.includes(name)) throw invalid(where, `knows no "${name}"; it knows ${names.join(', ')}`);
-  }
+  checkNames(where, start, names);
   checkModel(where, start.model);
   const { model, threshold, subject, actor, attributes, baggage, redact, index, span } = start;
   const options: DecisionOptions = { model, input: (input) => input };

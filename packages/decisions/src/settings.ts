@@ -1,4 +1,4 @@
-import { invalid, isObject, OPTIONS } from './checks.js';
+import { checkMembers, invalid, isObject, OPTIONS } from './checks.js';
 import type { Check } from './checks.js';
 import type { Actor, BaggageKeys } from './options.js';
 import type { MaskingKeys } from './redact/masker.js';
@@ -49,13 +49,7 @@ const SETTINGS: Record<keyof DecisionSettings, readonly [expected: string, check
 export function configureDecisions(settings: DecisionSettings): void {
   const where = 'configureDecisions()';
   if (!isObject(settings)) throw invalid(where, 'expects an object of settings');
-  for (const [name, value] of Object.entries(settings)) {
-    if (!Object.hasOwn(SETTINGS, name)) {
-      throw invalid(where, `has no setting "${name}"; it has ${Object.keys(SETTINGS).join(', ')}`);
-    }
-    const [expected, check] = SETTINGS[name as keyof DecisionSettings];
-    if (value !== undefined && !check(value)) throw invalid(where, `expects "${name}" to be ${expected}`);
-  }
+  checkMembers(where, 'setting', settings, SETTINGS);
   const { redact } = settings;
   if (redact !== undefined) compileRules(redact);
   const shared = registry();

@@ -30,6 +30,10 @@ export interface LogRecord {
   context: Context;
 }
 
+/** Severities of the OpenTelemetry log data model. */
+export const SEVERITY_INFO = { severityNumber: 9, severityText: 'INFO' };
+export const SEVERITY_ERROR = { severityNumber: 17, severityText: 'ERROR' };
+
 interface LoggerProvider {
   getLogger(name: string, version?: string): Logger;
 }

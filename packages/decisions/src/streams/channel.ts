@@ -1,4 +1,5 @@
 import { context } from '@opentelemetry/api';
+import { runOnce, settled } from '../outcome.js';
 import { report } from '../telemetry.js';
 import type { StreamEnd, StreamObserver } from './observer.js';
 
@@ -82,12 +83,16 @@ export class Channel {
 
   /** Runs a step in the context of the observers' decisions, the innermost last; gives and throws what it does. */
   run<T>(step: () => T): T {
-    let outcome: Outcome<T> | undefined;
-    // The step runs exactly once, whatever an observer or the context manager does.
-    const once = (): void => {
-      outcome ??= this.#outcomeOf(step);
-    };
-    let entered = (): void => context.with(context.active().setValue(this.#stepKey, true), once);
+    return settled(
+      runOnce(
+        (run) => this.#enter(run),
+        () => this.#counted(step),
+      ),
+    );
+  }
+
+  #enter(run: () => void): void {
+    let entered = (): void => context.with(context.active().setValue(this.#stepKey, true), run);
     for (const observer of this.#observers) {
       const inner = entered;
       entered = () => observer.run(inner);
@@ -97,18 +102,12 @@ export class Channel {
     } catch (error) {
       report('a stream could not be run in the context of its decision', error);
     }
-    once();
-    const { value, error, isThrown } = outcome as unknown as Outcome<T>;
-    if (isThrown) throw error;
-    return value as T;
   }
 
-  #outcomeOf<T>(step: () => T): Outcome<T> {
+  #counted<T>(step: () => T): T {
     this.#stepDepth += 1;
     try {
-      return { value: step(), isThrown: false };
-    } catch (error) {
-      return { error, isThrown: true };
+      return step();
     } finally {
       this.#stepDepth -= 1;
     }
@@ -126,10 +125,4 @@ export class Channel {
       tell(() => observer.end(how, value));
     }
   }
-}
-
-interface Outcome<T> {
-  value?: T;
-  error?: unknown;
-  isThrown: boolean;
 }

@@ -1,5 +1,6 @@
 import { isPromise } from 'node:util/types';
 import { inPlaceOf, methodOf, override } from './override.js';
+import type { Method } from './override.js';
 
 /**
  * Tells how what a step returned settles, and gives what the caller is to get in its place.
@@ -33,6 +34,16 @@ export function onSettled(
 function onThen(thenable: object, fulfilled: (value: unknown) => void, rejected: (error: unknown) => void): boolean {
   const then = methodOf(thenable, 'then');
   if (then === undefined) return false;
+  override(thenable, new Map([['then', observedThen(then, fulfilled, rejected)]]));
+  return true;
+}
+
+/** What stands in place of a `then`: it passes on to the original, and tells the first time how that settles. */
+export function observedThen(
+  then: Method,
+  fulfilled: (value: unknown) => void,
+  rejected: (error: unknown) => void,
+): Method {
   let isSettled = false;
   const once = (settle: (value: unknown) => void, callback: unknown, otherwise: (value: unknown) => unknown) => {
     return (value: unknown): unknown => {
@@ -41,15 +52,13 @@ function onThen(thenable: object, fulfilled: (value: unknown) => void, rejected:
       return typeof callback === 'function' ? (callback(value) as unknown) : otherwise(value);
     };
   };
-  const observed = inPlaceOf(then, (self, [onFulfilled, onRejected, ...rest]) => {
+  return inPlaceOf(then, (self, [onFulfilled, onRejected, ...rest]) => {
     const onValue = once(fulfilled, onFulfilled, (value) => value);
     const onError = once(rejected, onRejected, (error) => {
       throw error;
     });
     return Reflect.apply(then, self, [onValue, onError, ...rest]);
   });
-  override(thenable, new Map([['then', observed]]));
-  return true;
 }
 
 export function isObject(value: unknown): value is object {
