@@ -32,15 +32,20 @@ import type { EncodedJson } from './json.js';
 import type { Model } from './options.js';
 import { fieldText, valueOf } from './record.js';
 import type { Batch, RecordFields } from './record.js';
+import { beginning, wellFormed } from './text.js';
 
 /** Attributes of a span or log record, as OpenTelemetry takes them. */
 export type Attributes = Record<string, string | number | boolean | string[]>;
 
-/** Reason codes in `decision.reasons` at most. */
+/** Reason codes in `decision.reasons` at most, and their bytes. */
 const REASONS_MAX = 32;
+const REASONS_BYTES_MAX = 2 * 1024;
 
-/** UTF-16 units of an id, type or code in an attribute at most. */
-const NAME_CHARS_MAX = 256;
+/** Bytes of the names and values of all `decision.input.<field>` at most. */
+const INDEXED_BYTES_MAX = 2 * 1024;
+
+/** Bytes of an id, type or code in an attribute at most. Together with all other limits this is less than 16 KiB. */
+const NAME_BYTES_MAX = 256;
 
 /** What of a decision is projected to attributes besides the fields of its record. */
 export interface Projected {
@@ -69,8 +74,8 @@ export function spanAttributes(fields: RecordFields, projected: Projected): Attr
     [ATTR_DECISION_INPUT]: fields['input'] && fieldText(fields['input'], ATTRIBUTE_JSON_BYTES_MAX),
     [ATTR_DECISION_VALUE]: fields['decision'] && scalarOrJson(fields['decision']),
     [ATTR_DECISION_TIMESTAMP]: projected.timestamp,
-    [ATTR_DECISION_MODEL_NAME]: model.name,
-    [ATTR_DECISION_MODEL_VERSION]: model.version,
+    [ATTR_DECISION_MODEL_NAME]: short(model.name),
+    [ATTR_DECISION_MODEL_VERSION]: text(model, 'version'),
     [ATTR_DECISION_SCORE]: number(valueOf(fields['score'])),
     [ATTR_DECISION_THRESHOLD]: number(valueOf(fields['threshold'])),
     [ATTR_DECISION_REASONS]: Array.isArray(reasons) ? codes(reasons) : undefined,
@@ -90,8 +95,8 @@ export function logAttributes(span: Attributes, fields: RecordFields, projected:
   const actor = valueOf(fields['actor']);
   return defined({
     ...span,
-    [ATTR_DECISION_MODEL_DIGEST]: model.digest,
-    [ATTR_DECISION_MODEL_PROVIDER]: model.provider,
+    [ATTR_DECISION_MODEL_DIGEST]: text(model, 'digest'),
+    [ATTR_DECISION_MODEL_PROVIDER]: text(model, 'provider'),
     [ATTR_DECISION_SUBJECT_ID]: text(subject, 'id'),
     [ATTR_DECISION_SUBJECT_TYPE]: text(subject, 'type'),
     [ATTR_AUDIT_RECORD_ID]: projected.id,
@@ -117,33 +122,43 @@ function number(value: unknown): number | undefined {
 }
 
 function codes(reasons: readonly unknown[]): string[] {
+  let bytesLeft = REASONS_BYTES_MAX;
   return reasons
     .slice(0, REASONS_MAX)
     .map((reason) => text(reason, 'code'))
-    .filter((code) => code !== undefined);
+    .filter((code) => code !== undefined && (bytesLeft -= Buffer.byteLength(code)) >= 0) as string[];
 }
 
 function scalarOrJson(encoded: EncodedJson): string | number | boolean {
   const json = fieldText(encoded, ATTRIBUTE_JSON_BYTES_MAX);
   if (json.startsWith('{') || json.startsWith('[') || json === 'null') return json;
-  return JSON.parse(json) as string | number | boolean;
+  const scalar = JSON.parse(json) as string | number | boolean;
+  return typeof scalar === 'string' ? wellFormed(scalar) : scalar;
 }
 
 function indexed(input: EncodedJson | undefined, names: readonly string[]): Attributes {
   const fields = names.length === 0 ? undefined : valueOf(input);
   if (typeof fields !== 'object' || fields === null) return {};
   const attributes: Attributes = {};
+  let bytesLeft = INDEXED_BYTES_MAX;
   for (const name of names) {
-    const value = Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : undefined;
-    if (typeof value === 'string') attributes[`${ATTR_DECISION_INPUT}.${name}`] = short(value);
-    else if (typeof value === 'number' || typeof value === 'boolean')
-      attributes[`${ATTR_DECISION_INPUT}.${name}`] = value;
+    const value = scalar(Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : undefined);
+    if (value === undefined) continue;
+    const attribute = `${ATTR_DECISION_INPUT}.${wellFormed(name)}`;
+    bytesLeft -= Buffer.byteLength(attribute + String(value));
+    if (bytesLeft >= 0) attributes[attribute] = value;
   }
   return attributes;
 }
 
+/** A string, a number or a boolean as an attribute takes it; nothing of anything else. */
+export function scalar(value: unknown): string | number | boolean | undefined {
+  if (typeof value === 'string') return short(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+}
+
 function short(value: string): string {
-  return value.slice(0, NAME_CHARS_MAX);
+  return beginning(value, NAME_BYTES_MAX);
 }
 
 /** The attributes that have a value. */

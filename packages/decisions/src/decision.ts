@@ -2,7 +2,7 @@ import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentele
 import type { Context, Span } from '@opentelemetry/api';
 import { logAttributes, spanAttributes } from './attributes.js';
 import type { Projected } from './attributes.js';
-import { isName, isObject, isRecord } from './checks.js';
+import { isName, isObject } from './checks.js';
 import { EVENT_DECISION_MADE, SCHEMA } from './conventions.js';
 import { collectorsOf, enclosingId, withCurrent } from './current.js';
 import { isError, read, unreadable } from './forms.js';
@@ -17,6 +17,7 @@ import { registry } from './registry.js';
 import { processRules } from './settings.js';
 import { guard, report, SEVERITY_ERROR, SEVERITY_INFO } from './telemetry.js';
 import type { Telemetry } from './telemetry.js';
+import { wellFormed } from './text.js';
 import { hrTime, isoTime } from './time.js';
 import { uuidv7 } from './uuid.js';
 
@@ -30,6 +31,9 @@ const ERROR_MESSAGE_CHARS_MAX = 1024;
 
 /** UTF-16 units of an error's message beyond those that are looked at, so that no secret is recorded up to the cut. */
 const ERROR_OVERLAP_CHARS = 4 * 1024;
+
+/** What cutting leaves of a character of two UTF-16 units. */
+const HALF_AT_END = /[\ud800-\udbff]$/;
 
 /** One place in the application where decisions are made. */
 export interface DecisionSite {
@@ -171,7 +175,13 @@ export class Decision implements Call {
     this.#set('subject', this.#checked('subject', subject, isParty));
     this.#set('actor', this.#checked('actor', actor, isParty));
     this.#set('attributes', this.#checked('attributes', attributes, isObject));
-    this.#model = { ...this.#model, ...given(this.#checked('model', model, isModelPart) ?? {}) };
+    if (model === undefined) return;
+    const part = this.#checked(
+      'model',
+      read(() => modelPart(model)),
+      isModelPart,
+    );
+    if (part !== undefined) this.#model = { ...this.#model, ...given(part) };
   }
 
   /** @param made When, if not now. */
@@ -217,17 +227,20 @@ export class Decision implements Call {
     this.#isOver = true;
     const fields = this.#fields;
     const { id } = this;
-    const model = this.#model;
     const timestamp = isoTime(timestampMs);
     // Where rows and decisions do not pair off, it is in doubt which decision is about which row.
     const outcome = this.#batch?.decisions === undefined ? known : 'unknown';
 
+    // What the options say of the model is the application's own text; what was told later may be anything.
+    if (this.#model !== this.#site.model) fields['model'] = this.#encode('/model', this.#model);
     maskAgain(fields, this.#encoding);
+    const told = valueOf(fields['model']);
+    const model = told === undefined ? this.#model : { ...(isObject(told) && told), name: this.#model.name };
+    fields['model'] ??= this.#site.modelJson;
     fields['schema'] = SCHEMA_JSON;
     fields['id'] = asciiJson(`"${id}"`);
     fields['timestamp'] = asciiJson(`"${timestamp}"`);
     fields['durationMs'] = asciiJson(String(durationMs));
-    fields['model'] = model === this.#site.model ? this.#site.modelJson : field(model);
     fields['batch'] = field(this.#batch);
     if (this.#masker.count > 0) fields['masked'] = field(this.#masker.masked);
     const { body, truncated } = writeRecord(fields);
@@ -249,7 +262,7 @@ export class Decision implements Call {
     this.#span.setAttributes(attributes);
     if (hasFailed) {
       const { message } = valueOf(fields['error']) as { message?: unknown };
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: String(message ?? '') });
+      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: wellFormed(String(message ?? '')) });
     }
     this.#span.end(this.#isLater ? hrTime(timestampMs) : undefined);
   }
@@ -303,7 +316,7 @@ export class Decision implements Call {
     const said = typeof masked['message'] === 'string' ? masked['message'] : '';
     const isClipped = message.length === ERROR_MESSAGE_CHARS_MAX + ERROR_OVERLAP_CHARS;
     const chars = isClipped ? said.length - ERROR_OVERLAP_CHARS : said.length;
-    const kept = said.slice(0, Math.max(0, Math.min(ERROR_MESSAGE_CHARS_MAX, chars)));
+    const kept = said.slice(0, Math.max(0, Math.min(ERROR_MESSAGE_CHARS_MAX, chars))).replace(HALF_AT_END, '');
     this.#fields['error'] = field({ ...masked, message: kept });
   }
 
@@ -386,7 +399,15 @@ function given<T extends object>(members: T): T {
 const isNumber = (value: unknown): value is number => typeof value === 'number';
 const isParty = (value: unknown): value is { id: string } => isObject(value) && typeof value['id'] === 'string';
 
-const isModelPart = isRecord({ version: isName, digest: isName, provider: isName });
+/** What is told of the model, read once; nothing else of it is looked at, for it may be anything of any size. */
+function modelPart(told: unknown): object | null {
+  if (!isObject(told)) return null;
+  const { version, digest, provider } = told as Record<keyof Model, string | undefined>;
+  return { version, digest, provider };
+}
+
+const isModelPart = (value: unknown): value is Partial<Omit<Model, 'name'>> =>
+  isObject(value) && !('$unreadable' in value) && Object.values(given(value)).every(isName);
 
 /** A list of reasons, of a length that a person can read. */
 function isReasons(value: unknown): value is Reason[] {

@@ -1,6 +1,6 @@
 import { context, SpanKind, trace } from '@opentelemetry/api';
 import type { SpanContext } from '@opentelemetry/api';
-import { defined, text } from './attributes.js';
+import { defined, scalar, text } from './attributes.js';
 import type { Attributes } from './attributes.js';
 import { checkNames, checkTimestamp, invalid, isObject } from './checks.js';
 import {
@@ -235,9 +235,4 @@ function checked<T extends { timestamp?: Date | undefined }>(where: string, valu
 
 function checkText(where: string, name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'string') throw invalid(where, `expects "${name}" to be a string`);
-}
-
-function scalar(value: unknown): string | number | boolean | undefined {
-  if (typeof value === 'string') return value.slice(0, 256);
-  return typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
 }

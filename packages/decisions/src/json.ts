@@ -31,8 +31,10 @@ const CHUNK_CHARS = 64 * 1024;
  * digest, so that time is bounded whatever comes in. Values count for more than their text, for they cost more.
  */
 const WALK_CHARS_MAX = 1024 * 1024;
-const VALUE_COST = 2;
+const VALUE_COST = 4;
 const OBJECT_COST = 16;
+/** For each object around an object, as it is compared with all of them: a graph without an end is deep everywhere. */
+const LEVEL_COST = 4;
 
 /** UTF-16 units beyond what is recorded of a text that are looked at, so that no secret is recorded up to the cut. */
 const OVERLAP_CHARS = 4 * 1024;
@@ -96,6 +98,8 @@ export class ListEncoder {
   readonly #writer: JsonWriter;
   readonly #path: string;
   readonly #masker: Masker;
+  /** The rule that fits the list as a whole: what is in it is then replaced at its end, not item by item. */
+  readonly #rule: Rule | undefined;
   readonly #encoder: Encoder;
   #failure: { error: unknown } | undefined;
 
@@ -103,7 +107,8 @@ export class ListEncoder {
     this.#writer = new JsonWriter(options.digestBytesMax);
     this.#path = path;
     this.#masker = options.masker;
-    this.#encoder = new Encoder(this.#writer, path, options.masker);
+    this.#rule = options.masker.ruleAt(namesOf(path));
+    this.#encoder = new Encoder(this.#writer, path, this.#rule === undefined ? options.masker : undefined);
     this.#writer.write('[');
   }
 
@@ -117,10 +122,12 @@ export class ListEncoder {
   }
 
   end(): EncodedJson {
-    return encode(this.#writer, this.#path, this.#masker, () => {
+    const list = encode(this.#writer, this.#path, this.#masker, () => {
       if (this.#failure !== undefined) throw this.#failure.error;
       this.#writer.write(']');
     });
+    if (this.#rule === undefined) return list;
+    return plainJson(this.#masker.replace(this.#rule, this.#path, wholeText(list)) ?? null);
   }
 }
 
@@ -228,7 +235,8 @@ class JsonWriter {
   /** Ends where the rest of the value is too large to be walked: what is there is a beginning. */
   stop(path: string): EncodedJson {
     this.truncate(() => path);
-    return { text: this.#kept, textBytes: Infinity, whole: undefined, truncated: this.truncated };
+    // Each piece is written whole, so a number at the end goes no further: the comma says so.
+    return { text: `${this.#kept},`, textBytes: Infinity, whole: undefined, truncated: this.truncated };
   }
 
   #keep(text: string): void {
@@ -278,7 +286,7 @@ class Encoder {
   constructor(writer: JsonWriter, root: string, masker: Masker | undefined) {
     this.#writer = writer;
     this.#root = root;
-    this.#names = root.split('/').slice(1);
+    this.#names = namesOf(root);
     this.#masker = masker;
   }
 
@@ -382,7 +390,7 @@ class Encoder {
       this.#writer.truncate(() => this.#path());
       return this.#write(`${prefix}null`);
     }
-    this.#writer.walk(OBJECT_COST);
+    this.#writer.walk(OBJECT_COST + LEVEL_COST * this.#ancestors.length);
     this.#ancestors.push(value);
     this.#depths.push(this.#keys.length);
     try {
@@ -597,9 +605,17 @@ function isLeftOut(value: unknown): boolean {
 function textOf(value: unknown, path: string): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  const { text, textBytes, whole } = encodeJson(value, path);
-  // What is too long to be kept is told from others by its digest.
+  return wholeText(encodeJson(value, path));
+}
+
+/** JSON as redaction takes it: what is too long to be kept is told from others by its digest. */
+function wholeText({ text, textBytes, whole }: EncodedJson): string {
   return textBytes <= RECORD_BYTES_MAX ? text : (whole?.().sha256 ?? cutJson(text, RECORD_BYTES_MAX));
+}
+
+/** The names in the pointer to a field of the record. */
+function namesOf(root: string): string[] {
+  return root.split('/').slice(1);
 }
 
 function digestJson(sha256: string | undefined): string {

@@ -157,8 +157,22 @@ export function writeRecord(fields: RecordFields): { body: string; truncated: bo
     const excess = Buffer.byteLength(body) - RECORD_BYTES_MAX;
     if (excess <= 0) return { body, truncated: truncated.length > 0 };
     const largest = parts.filter(isCuttable).reduce((a, b) => (weight(b, truncated) > weight(a, truncated) ? b : a));
-    cut(largest, largest.bytes - excess - TRUNCATION_BYTES_MAX, truncated);
+    const others = parts.filter((part) => part !== largest && isCuttable(part));
+    const bytes = Math.max(largest.bytes - excess, fairShare(largest.bytes, others, excess));
+    cut(largest, Math.min(bytes, largest.bytes - 1) - TRUNCATION_BYTES_MAX, truncated);
   }
+}
+
+/** The bytes to which the largest part is cut where others are large as well: all of those are cut to the same size. */
+function fairShare(largest: number, others: readonly Part[], excess: number): number {
+  const sizes = [largest, ...others.map(({ bytes }) => bytes)].sort((a, b) => b - a);
+  let sum = 0;
+  for (const [index, size] of sizes.entries()) {
+    sum += size;
+    const share = Math.floor((sum - excess) / (index + 1));
+    if (share >= (sizes[index + 1] ?? 0)) return share;
+  }
+  return 0;
 }
 
 const UNCUTTABLE: ReadonlySet<string> = new Set([

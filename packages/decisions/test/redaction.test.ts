@@ -103,6 +103,17 @@ describe('rules by path', () => {
     });
   }
 
+  test.each(['/decision', '/decision/**', '/**'])('%s fits all that a stream yields', (path) => {
+    const stream = audited({ model: 'm', redact: [rule({ path })] })(function* () {
+      yield 'first item';
+      yield { second: 'item two' };
+      throw new Error('after item two');
+    });
+    expect(() => [...stream()]).toThrow('after item two');
+    expect(seen.records[0]!.decision).toBe('***');
+    expect(told()).not.toMatch(/first item|item two/);
+  });
+
   test('with any wildcards in any value fit what a straightforward matcher says', () => {
     const name = fc.constantFrom('a', 'b', '1', 'a/b', '~');
     const { value } = fc.letrec((tie) => ({

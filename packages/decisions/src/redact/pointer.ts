@@ -34,7 +34,8 @@ export class PathIndex<Rule> {
   readonly #wild: PathRule<Rule>[] = [];
   #hasIndices = false;
 
-  add(tokens: readonly string[], index: number, rule: Rule): void {
+  add(path: readonly string[], index: number, rule: Rule): void {
+    const tokens = withoutAnyAtEnd(path);
     const last = tokens.at(-1)!;
     const entry = { index, tokens, rule };
     if (last === ONE || last === ANY) {
@@ -58,8 +59,26 @@ export class PathIndex<Rule> {
   }
 }
 
+/**
+ * A path without `**` at its end, unless there is nothing else in it: what is inside of a value that a rule fits is
+ * never looked at, so the value alone has to be told.
+ */
+function withoutAnyAtEnd(path: readonly string[]): readonly string[] {
+  const end = path.findLastIndex((token) => token !== ANY);
+  return end < 0 ? [ANY] : path.slice(0, end + 1);
+}
+
 function fits(tokens: readonly string[], names: readonly (string | number)[]): boolean {
-  return fitsFrom(tokens, names, 0) || fitsFrom(tokens, names, 1);
+  return fitsEnd(tokens, names) && (fitsFrom(tokens, names, 0) || fitsFrom(tokens, names, 1));
+}
+
+/** Whether the tokens after the last `**` fit the last names: quickly told, and mostly they do not. */
+function fitsEnd(tokens: readonly string[], names: readonly (string | number)[]): boolean {
+  let name = names.length - 1;
+  for (let token = tokens.length - 1; token >= 0 && tokens[token] !== ANY; token--, name--) {
+    if (name < 0 || !fitsName(tokens[token]!, names[name]!)) return false;
+  }
+  return true;
 }
 
 /**

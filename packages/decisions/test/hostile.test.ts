@@ -126,7 +126,7 @@ const lists: Corpus = {
   'an empty list': is(() => [], []),
   // oxlint-disable-next-line no-sparse-arrays
   'a sparse list': is(() => [, 1, , 2], [null, 1, null, 2]),
-  'a list of 4,294,967,295 holes': cut(() => Array.from(untyped({ length: 0 })) && new Array(2 ** 32 - 1)),
+  'a list of 4,294,967,295 holes': cut(() => Object.assign([], { length: 2 ** 32 - 1 })),
   'a list of a million elements': cut(
     once(() => Array.from({ length: MB }, (_, i) => i)),
     (form) => expect((form as number[]).slice(0, 3)).toEqual([0, 1, 2]),
@@ -169,7 +169,7 @@ const lists: Corpus = {
   'lists 10,000 levels deep': cut(() => nested(10_000, (inner) => [inner])),
   'an arguments object': is(
     () =>
-      (function (..._: unknown[]) {
+      (function (..._args: unknown[]) {
         // oxlint-disable-next-line prefer-rest-params
         return arguments;
       })(1, 'a'),
@@ -261,22 +261,27 @@ const objects: Corpus = {
     },
     (at: string) => ({ a: { 'b/c~d': { up: { $ref: `${at}/a` } } }, self: { $ref: at } }),
   ),
-  'one object in many places': is(
-    () => {
-      const shared = { a: 1 };
-      return [shared, shared, { shared }];
-    },
-    [{ a: 1 }, { a: 1 }, { shared: { a: 1 } }],
-  ),
+  'one object in many places': is(() => {
+    const shared = { a: 1 };
+    return [shared, shared, { shared }];
+  }, [{ a: 1 }, { a: 1 }, { shared: { a: 1 } }]),
   'a list with 2^40 ways through it': cut(() => bomb((inner) => [inner, inner])),
   'an object with 2^40 ways through it': cut(() => bomb((inner) => ({ l: inner, r: inner }))),
   'a Map with 2^40 ways through it': cut(() => bomb((inner) => new Map([[inner, inner]]))),
   '2^40 ways to nothing': cut(() => bomb((inner) => (inner === 'bottom' ? {} : { l: inner, r: inner }))),
   'objects 10,000 levels deep': cut(() => nested(10_000, (inner) => ({ inner }))),
-  'a getter that throws': is(() => ({ ...getter(() => 1), get b() { return fail(); } }), {
-    a: 1,
-    b: { $unreadable: 'RangeError' },
-  }),
+  'a getter that throws': is(
+    () => ({
+      ...getter(() => 1),
+      get b() {
+        return fail();
+      },
+    }),
+    {
+      a: 1,
+      b: { $unreadable: 'RangeError' },
+    },
+  ),
   'a getter that throws nothing': is(
     () =>
       getter(() => {
@@ -331,16 +336,14 @@ const objects: Corpus = {
   ),
   'a getter that gives endless depth': cut(endless),
   'getters that give endless depth and width': cut(endlessAndWide),
-  'a getter that gives a promise which is rejected': is(
-    () => getter(() => Promise.reject(new Error('nobody asked'))),
-    { a: { $unreadable: 'Promise' } },
-  ),
+  'a getter that gives a promise which is rejected': is(() => getter(() => Promise.reject(new Error('nobody asked'))), {
+    a: { $unreadable: 'Promise' },
+  }),
   'a tag that throws': valid(() => Object.defineProperty({ a: 1 }, Symbol.toStringTag, { get: fail })),
   'a tag of 1 MB': valid(() => ({ a: 1, [Symbol.toStringTag]: 't'.repeat(MB) })),
-  'an object whose conversions throw': is(
-    () => ({ a: 1, [Symbol.toPrimitive]: fail, valueOf: fail, toString: fail }),
-    { a: 1 },
-  ),
+  'an object whose conversions throw': is(() => ({ a: 1, [Symbol.toPrimitive]: fail, valueOf: fail, toString: fail }), {
+    a: 1,
+  }),
   'members that are read to tell what it is, and throw': is(
     () =>
       Object.defineProperties(
@@ -434,7 +437,9 @@ const proxies: Corpus = {
         {
           ownKeys: () => ['ghost', 'a', 'undescribed'],
           getOwnPropertyDescriptor: (target, key) =>
-            key === 'undescribed' ? undefined : { value: Reflect.get(target, key), enumerable: true, configurable: true },
+            key === 'undescribed'
+              ? undefined
+              : { value: Reflect.get(target, key), enumerable: true, configurable: true },
         },
       ),
     { a: 1 },
@@ -444,12 +449,14 @@ const proxies: Corpus = {
     'TypeError',
   ),
   'a proxy that names a key twice': unreadable(() => new Proxy({}, { ownKeys: () => ['a', 'a'] }), 'TypeError'),
-  'a proxy with 100,000 keys': cut(
+  // All of its keys are walked, and none has a value: nothing of it is cut.
+  'a proxy with 100,000 keys of nothing': is(
     once(() => {
       const keys = Array.from({ length: 100_000 }, (_, i) => `k${i}`);
       const property = { value: 1, enumerable: true, configurable: true };
       return new Proxy({}, { ownKeys: () => keys, getOwnPropertyDescriptor: () => property, get: () => undefined });
     }),
+    {},
   ),
   'a proxy that gives something else each time': valid(() => {
     let reads = 0;
@@ -539,12 +546,15 @@ const binary: Corpus = {
   'a typed array of a detached ArrayBuffer': valid(() => detached((buffer) => new Float64Array(buffer))),
   'a DataView of a detached ArrayBuffer': valid(() => detached((buffer) => new DataView(buffer))),
   'a resizable ArrayBuffer': is(() => resizable(2, 10), bytesForm(new Uint8Array(2))),
-  'a view that tracks the length of its buffer': is(() => {
-    const buffer = resizable(2, 10);
-    const view = new Uint8Array(buffer);
-    resize(buffer, 4);
-    return view;
-  }, bytesForm(new Uint8Array(4))),
+  'a view that tracks the length of its buffer': is(
+    () => {
+      const buffer = resizable(2, 10);
+      const view = new Uint8Array(buffer);
+      resize(buffer, 4);
+      return view;
+    },
+    bytesForm(new Uint8Array(4)),
+  ),
   'a view out of the bounds of its buffer': valid(() => outOfBounds((buffer) => new Uint8Array(buffer, 4, 4))),
   'a typed array out of the bounds of its buffer': valid(() => outOfBounds((buffer) => new Float32Array(buffer, 8))),
   'a DataView out of the bounds of its buffer': valid(() => outOfBounds((buffer) => new DataView(buffer, 8))),
@@ -554,7 +564,10 @@ const binary: Corpus = {
     () => new Int16Array(shared([1, 0, 255, 255])),
     tensorForm(new Int16Array([1, -1]), 'int16', [1, -1]),
   ),
-  'a DataView of a part': is(() => new DataView(new Uint8Array([1, 2, 3]).buffer, 1, 1), bytesForm(new Uint8Array([2]))),
+  'a DataView of a part': is(
+    () => new DataView(new Uint8Array([1, 2, 3]).buffer, 1, 1),
+    bytesForm(new Uint8Array([2])),
+  ),
   'a BigInt64Array': is(
     () => new BigInt64Array([-1n, 2n ** 62n]),
     tensorForm(new BigInt64Array([-1n, 2n ** 62n]), 'bigint64', ['-1', String(2n ** 62n)]),
@@ -580,14 +593,8 @@ const binary: Corpus = {
     () => Object.defineProperty(new Uint8Array([1, 2]), 'length', { value: 2 ** 40 }),
     bytesForm(new Uint8Array([1, 2])),
   ),
-  'a Buffer of 100 MB': cut(
-    () => Buffer.from(HUGE_BYTES().buffer),
-    sizeAlone(100 * MB, HUGE_BYTES),
-  ),
-  'a typed array of 100 MB': cut(
-    () => new Float64Array(HUGE_BYTES().buffer),
-    sizeAlone(100 * MB, HUGE_BYTES),
-  ),
+  'a Buffer of 100 MB': cut(() => Buffer.from(HUGE_BYTES().buffer), sizeAlone(100 * MB, HUGE_BYTES)),
+  'a typed array of 100 MB': cut(() => new Float64Array(HUGE_BYTES().buffer), sizeAlone(100 * MB, HUGE_BYTES)),
   'an ArrayBuffer of 100 MB': cut(() => HUGE_BYTES().buffer, sizeAlone(100 * MB, HUGE_BYTES)),
   'a typed array of 1 MB': cut(
     once(() => new Float32Array(MB / 4)),
@@ -651,19 +658,23 @@ const tensors: Corpus = {
   }),
   'a tensor whose data cannot be read': unreadable(() => new OrtTensor('float32', undefined, [2]), 'TypeError'),
   'a tensor whose data is detached': valid(
-    () => new OrtTensor('float32', detached((buffer) => new Float32Array(buffer)), [4]),
+    () =>
+      new OrtTensor(
+        'float32',
+        detached((buffer) => new Float32Array(buffer)),
+        [4],
+      ),
   ),
-  'a tensor of 100 MB': cut(
-    () => new OrtTensor('uint8', HUGE_BYTES(), [100 * MB]),
-    sizeAlone(100 * MB, HUGE_BYTES),
-  ),
+  'a tensor of 100 MB': cut(() => new OrtTensor('uint8', HUGE_BYTES(), [100 * MB]), sizeAlone(100 * MB, HUGE_BYTES)),
   'a tensor whose dimensions say something else as JSON': is(
     () => new OrtTensor('float32', [1], Object.assign([1], { toJSON: () => 'shape', every: fail })),
     { $tensor: { type: 'float32', dims: [1], data: [1] } },
   ),
   'a tensor whose dimensions change': valid(() => {
     let reads = 0;
-    const dims = new Proxy([1], { get: (target, key) => (key === '0' && ++reads > 1 ? 'one' : Reflect.get(target, key)) });
+    const dims = new Proxy([1], {
+      get: (target, key) => (key === '0' && ++reads > 1 ? 'one' : Reflect.get(target, key)),
+    });
     return new OrtTensor('float32', [1], dims);
   }),
   'something with a type and dimensions that is no tensor': is(
@@ -729,7 +740,9 @@ class Growing extends Set<unknown> {
   }
 }
 const fakeHeaders = (entries: () => unknown): object => ({ [Symbol.toStringTag]: 'Headers', entries });
-const stepping = (next: () => unknown): (() => unknown) => () => ({ next });
+const stepping =
+  (next: () => unknown): (() => unknown) =>
+  () => ({ next });
 
 const collections: Corpus = {
   'an invalid Date': is(() => new Date(Number.NaN), 'Invalid Date'),
@@ -755,10 +768,7 @@ const collections: Corpus = {
       [0, '7'],
     ],
   ),
-  'a Map of lists of two': is(
-    () => new Map([['a', ['b', 'c']]]),
-    [['a', ['b', 'c']]],
-  ),
+  'a Map of lists of two': is(() => new Map([['a', ['b', 'c']]]), [['a', ['b', 'c']]]),
   'a Set of lists, whose elements all stay': is(
     () =>
       new Set([
@@ -846,12 +856,18 @@ const live: Corpus = {
     unchanged: (value: MapIterator<number>) => expect([...value]).toHaveLength(1),
   }),
   'an iterable whose iterator throws': is(() => ({ a: 1, [Symbol.iterator]: fail }), { a: 1 }),
-  'an async iterable whose iterator throws': is(() => ({ a: 1, [Symbol.asyncIterator]: fail }), { a: 1 }, { live: true }),
+  'an async iterable whose iterator throws': is(
+    () => ({ a: 1, [Symbol.asyncIterator]: fail }),
+    { a: 1 },
+    { live: true },
+  ),
   'a web stream': unreadable(() => ReadableStream.from(['a']), 'ReadableStream', {
     live: true,
     unchanged: async (value: ReadableStream<string>) => {
       expect(value.locked).toBe(false);
-      expect(await Array.fromAsync(value)).toEqual(['a']);
+      const chunks: string[] = [];
+      for await (const chunk of value) chunks.push(chunk);
+      expect(chunks).toEqual(['a']);
     },
   }),
   'a web stream that is locked': unreadable(
@@ -916,11 +932,9 @@ const platform: Corpus = {
     ['a', '1'],
     ['file', { $unreadable: 'File' }],
   ]),
-  'a regular expression': is(
-    () => Object.assign(/a+/gi, { lastIndex: 3, toString: fail }),
-    '/a+/gi',
-    { unchanged: (value: RegExp) => expect(value.lastIndex).toBe(3) },
-  ),
+  'a regular expression': is(() => Object.assign(/a+/gi, { lastIndex: 3, toString: fail }), '/a+/gi', {
+    unchanged: (value: RegExp) => expect(value.lastIndex).toBe(3),
+  }),
   'an AbortSignal': valid(() => AbortSignal.abort(new Error('x'))),
   'an EventTarget': valid(() => new EventTarget()),
   'an event': valid(() => new Event('click')),
@@ -949,7 +963,9 @@ const platform: Corpus = {
   }),
   globalThis: valid(() => globalThis),
   'the process': valid(() => process),
-  'a module': valid(() => moduleNamespace, { look: (form) => expect(form).toMatchObject({ sep: moduleNamespace.sep }) }),
+  'a module': valid(() => moduleNamespace, {
+    look: (form) => expect(form).toMatchObject({ sep: moduleNamespace.sep }),
+  }),
   'the global of another realm': valid(() => runInNewContext('globalThis') as unknown),
   'a thenable whose `then` throws': is(() => Object.defineProperty({ a: 1 }, 'then', { get: fail }), { a: 1 }),
   'a thenable that is frozen': is(() => Object.freeze({ a: 1, then: () => {} }), { a: 1 }, { live: true }),
@@ -993,9 +1009,13 @@ const errors: Corpus = {
   'an error of another realm': fails(() => runInNewContext('new TypeError("far")') as unknown, 'TypeError', 'far'),
   'an AggregateError': fails(() => new AggregateError([new Error('a'), 'b'], 'both'), 'AggregateError', 'both'),
   'a DOMException': fails(() => new DOMException('stopped', 'AbortError'), 'AbortError', 'stopped'),
-  'an error with toJSON': is(() => Object.assign(new Error('x'), { toJSON: () => ({ code: 7 }) }), { code: 7 }, {
-    thrown: { type: 'Error', message: 'x' },
-  }),
+  'an error with toJSON': is(
+    () => Object.assign(new Error('x'), { toJSON: () => ({ code: 7 }) }),
+    { code: 7 },
+    {
+      thrown: { type: 'Error', message: 'x' },
+    },
+  ),
   'an error made without its constructor': valid(() => Object.create(Error.prototype) as unknown),
   'an error that is frozen': fails(() => Object.freeze(new Error('cold')), 'Error', 'cold'),
   'an error with a message of lone surrogates': fails(() => new Error('\ud800x'), 'Error', '\ud800x'),
@@ -1060,7 +1080,8 @@ function onlyRecord(): DecisionRecord {
 
 function checkAttributes(attributes: Record<string, unknown>, record: DecisionRecord): void {
   expect(Object.keys(attributes).length).toBeLessThanOrEqual(ATTRIBUTES_MAX);
-  expect(Buffer.byteLength(JSON.stringify(attributes))).toBeLessThanOrEqual(ATTRIBUTES_BYTES_MAX);
+  const texts = Object.entries(attributes).flat(2).map(String);
+  expect(Buffer.byteLength(texts.join(''))).toBeLessThanOrEqual(ATTRIBUTES_BYTES_MAX);
   for (const value of Object.values(attributes).flat()) {
     if (typeof value === 'string') expect(Buffer.from(value).toString() === value).toBe(true);
   }
@@ -1190,7 +1211,11 @@ describe('as the value of an attribute', () => {
     const record = onlyRecord();
     expect(record.decision).toBe('approve');
     const nothing = undefined;
-    checkForm(hostile, record, { pointer: '/attributes/value', nothing, form: ({ attributes }) => attributes?.['value'] });
+    checkForm(hostile, record, {
+      pointer: '/attributes/value',
+      nothing,
+      form: ({ attributes }) => attributes?.['value'],
+    });
     await hostile.unchanged?.(value as never);
   });
 });
@@ -1251,14 +1276,59 @@ describe('in a batch', () => {
     const nothing = null;
     seen.logs.shift();
     seen.spans.splice(0, seen.spans.length, ...seen.spans.filter(({ name }) => name === 'decision m').slice(1));
-    checkForm({ ...hostile, look: undefined! }, onlyRecord(), { pointer: '/input', nothing, form: ({ input }) => input });
+    checkForm({ ...hostile, look: undefined! }, onlyRecord(), {
+      pointer: '/input',
+      nothing,
+      form: ({ input }) => input,
+    });
   });
+});
+
+test('a graph that getters make up without an end is read some thousand times, whatever the rules', () => {
+  let reads = 0;
+  const grow = (): object => ({
+    get left() {
+      reads += 1;
+      return grow();
+    },
+    get right() {
+      reads += 1;
+      return grow();
+    },
+  });
+  const rules = ['/**/left/**/a/*', '/**/b/**', '/**/right/*/c', '/**/left/**/d/**'];
+  const redact = rules.map((path) => ({ path, method: 'drop' as const }));
+  audited({ model: 'm', redact })((_input: unknown) => 'ok')(grow());
+  expect(onlyRecord().truncated?.map(({ path }) => path)).toContain('/input');
+  expect(reads).toBeGreaterThan(200);
+  expect(reads).toBeLessThan(10_000);
+});
+
+test('a typed array of 100 MB is not copied', () => {
+  const data = new Float64Array(HUGE_BYTES().buffer);
+  const decide = audited({ model: 'm' })((_input: unknown) => 'ok');
+  const before = process.memoryUsage().arrayBuffers;
+  decide({ data });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MB);
+  expect(onlyRecord().truncated).toEqual([{ path: '/input/data', bytes: 100 * MB }]);
+});
+
+test('a large input and a large decision are both kept in part', () => {
+  const list = Array.from({ length: 50_000 }, (_, i) => i);
+  audited({ model: 'm' })((input: unknown) => [input])(list);
+  const { input, decision } = onlyRecord() as { input: number[]; decision: number[][] };
+  expect([input.length > 5_000, decision[0]!.length > 5_000]).toEqual([true, true]);
 });
 
 test('any mixture of what is hostile, in any order, in lists, objects, Maps and Sets', () => {
   const small = cases.filter(([name]) => !/MB|million|100,000|thousand|2\^40|4,294|2\^53|many|endless/i.test(name));
   // Names, for the values themselves would be hostile to fast-check as well.
-  type Plan = { leaf: string } | { list: Plan[] } | { object: [string, Plan][] } | { map: [Plan, Plan][] } | { set: Plan[] };
+  type Plan =
+    | { leaf: string }
+    | { list: Plan[] }
+    | { object: [string, Plan][] }
+    | { map: [Plan, Plan][] }
+    | { set: Plan[] };
   const { plan } = fc.letrec<{ plan: Plan }>((tie) => {
     const inner = fc.array(tie('plan'), { maxLength: 4 });
     const key = fc.constantFrom('a', '__proto__', 'toJSON', 'then', 'length', 'type', '$ref');
@@ -1285,7 +1355,7 @@ test('any mixture of what is hostile, in any order, in lists, objects, Maps and 
       const input = build(planned);
       seen.logs.length = 0;
       seen.spans.length = 0;
-      audited({ model: 'm' })((_: unknown) => 'ok')(input);
+      audited({ model: 'm' })((_input: unknown) => 'ok')(input);
       expect(onlyRecord().decision).toBe('ok');
     }),
   );
