@@ -1,10 +1,11 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Context, Span } from '@opentelemetry/api';
 import { ATTR_DECISION_BATCH_ID, ATTR_DECISION_MODEL_NAME } from './conventions.js';
-import { withCurrent } from './current.js';
+import { rememberedAround, withCurrent } from './current.js';
 import { Decision, without } from './decision.js';
 import type { Call, DecisionSite, StreamedItems } from './decision.js';
 import type { BatchParts, DecisionDetails } from './options.js';
+import { Remembered } from './redact/remembered.js';
 import { report } from './telemetry.js';
 import type { Telemetry } from './telemetry.js';
 import { uuidv7 } from './uuid.js';
@@ -21,6 +22,7 @@ class BatchLengthMismatch extends Error {
 export class BatchCall implements Call {
   readonly id: string = uuidv7();
   readonly context: Context;
+  readonly remembered: Remembered;
   readonly #site: DecisionSite;
   readonly #telemetry: Telemetry;
   #args: readonly unknown[];
@@ -42,6 +44,7 @@ export class BatchCall implements Call {
       this.#span = telemetry.tracer?.startSpan(name, { kind: SpanKind.INTERNAL, attributes }, outer);
     }
     this.#parent = this.#span === undefined ? outer : trace.setSpan(outer, this.#span);
+    this.remembered = new Remembered(rememberedAround(outer));
     this.context = withCurrent(this.#parent, this);
     this.#rows = Array.from(rows, (row, index) => this.#decision([row, ...args.slice(1)], index, rows.length));
   }
@@ -72,7 +75,9 @@ export class BatchCall implements Call {
   }
 
   fail(error: unknown): void {
-    for (const row of this.#rows) row.fail(error);
+    // It may quote any of the rows, and each record knows what was masked in its own.
+    const concealed = this.#rows.reduce((told, row) => row.conceal(told), error);
+    for (const row of this.#rows) row.fail(concealed);
     this.#span?.setStatus({ code: SpanStatusCode.ERROR });
     this.#span?.end();
   }
@@ -103,7 +108,7 @@ export class BatchCall implements Call {
 
   #decision(args: readonly unknown[], index: number, size: number): Decision {
     const batch = { id: this.id, index, size };
-    const origin = { parent: this.#parent, startedMs: this.#startedMs, batch };
+    const origin = { parent: this.#parent, startedMs: this.#startedMs, batch, around: this.remembered };
     return new Decision(this.#site, this.#telemetry, args, origin);
   }
 }

@@ -1,6 +1,7 @@
 import { context, createContextKey } from '@opentelemetry/api';
 import type { Context } from '@opentelemetry/api';
 import type { DecisionDetails } from './options.js';
+import { Remembered } from './redact/remembered.js';
 import { findTelemetry, warnOnce } from './telemetry.js';
 
 /** Under this key the OpenTelemetry context carries the decision being made, for the code and the decisions inside it. */
@@ -77,9 +78,21 @@ export function withDecisions(fn: (decisions: readonly MadeDecision[]) => unknow
   return Promise.resolve(result).then((value) => ({ result: value, decisions }));
 }
 
+/** A decision, or a batch, as those inside it know it. */
+export interface Enclosing extends CurrentDecision {
+  /** What was masked in it. */
+  readonly remembered: Remembered;
+}
+
 /** The context inside a decision. */
-export function withCurrent(outer: Context, decision: CurrentDecision): Context {
+export function withCurrent(outer: Context, decision: Enclosing): Context {
   return outer.setValue(DECISION_KEY, decision);
+}
+
+/** What was masked in the decision that a context is inside of; absent where that is one of another copy of this package. */
+export function rememberedAround(inner: Context): Remembered | undefined {
+  const remembered = (inner.getValue(DECISION_KEY) as Partial<Enclosing> | undefined)?.remembered;
+  return remembered instanceof Remembered ? remembered : undefined;
 }
 
 /** The id of the decision that a context is inside of. */

@@ -4,7 +4,7 @@ import { logAttributes, spanAttributes } from './attributes.js';
 import type { Projected } from './attributes.js';
 import { isName, isObject } from './checks.js';
 import { EVENT_DECISION_MADE, SCHEMA } from './conventions.js';
-import { collectorsOf, enclosingId, withCurrent } from './current.js';
+import { collectorsOf, enclosingId, rememberedAround, withCurrent } from './current.js';
 import { isError, read, unreadable } from './forms.js';
 import { asciiJson, encodeJson, ListEncoder } from './json.js';
 import type { EncodedJson, EncodeOptions } from './json.js';
@@ -12,6 +12,8 @@ import type { BaggageKeys, DecisionDetails, DecisionOptions, Model, Reason, Stre
 import { field, fieldText, maskAgain, valueOf, writeRecord } from './record.js';
 import type { Batch, RecordFields, Stream } from './record.js';
 import { Masker } from './redact/masker.js';
+import { MASK } from './redact/replacement.js';
+import { Remembered } from './redact/remembered.js';
 import type { CompiledRules } from './redact/rules.js';
 import { registry } from './registry.js';
 import { processRules } from './settings.js';
@@ -81,6 +83,8 @@ export interface Origin {
   /** Unix time at which the span begins. Default: now. */
   readonly spanStartMs?: number;
   readonly batch?: Batch;
+  /** What was masked around it. Default: in the decision that the parent is inside of. */
+  readonly around?: Remembered;
 }
 
 /** When a decision was made that is recorded later. */
@@ -96,6 +100,7 @@ export interface Made {
 export class Decision implements Call {
   readonly id: string = uuidv7();
   readonly context: Context;
+  readonly remembered: Remembered;
   readonly #site: DecisionSite;
   readonly #telemetry: Telemetry;
   #args: readonly unknown[];
@@ -121,7 +126,9 @@ export class Decision implements Call {
     this.#model = model;
     this.#batch = origin.batch;
     this.#isLater = origin.spanStartMs !== undefined;
-    this.#masker = new Masker(rules === undefined ? processRules() : [rules, ...processRules()], settings);
+    this.remembered = new Remembered(origin.around ?? rememberedAround(parent));
+    const allRules = rules === undefined ? processRules() : [rules, ...processRules()];
+    this.#masker = new Masker(allRules, settings, this.remembered);
     this.#encoding = { masker: this.#masker, digestBytesMax: settings.digestBytesMax };
 
     if (options.span !== false) {
@@ -194,6 +201,18 @@ export class Decision implements Call {
   fail(error: unknown, made: Made = this.#now()): void {
     this.#failWith(error);
     this.#finish(made, 'failure');
+  }
+
+  /** An error without what was masked here, for the other rows of a batch that failed with it. */
+  conceal(error: unknown): unknown {
+    if (this.#masker.remembersNothing) return error;
+    const { type, message } = describeError(error, (thrown) => fieldText(this.#encode('/error', thrown)));
+    const masker = new Masker([], {}, this.remembered);
+    const [shownType, shownMessage] = [type, message].map((text) => masker.text(text, () => '/error') ?? MASK);
+    if (masker.count === 0) return error;
+    const concealed = Object.assign(new Error(shownMessage), { name: shownType });
+    concealedErrors.add(concealed);
+    return concealed;
   }
 
   /** Says that the batch returned another number of decisions than it was given rows. */
@@ -307,6 +326,7 @@ export class Decision implements Call {
     if (typeof threshold === 'number' && this.#fields['threshold'] === undefined) this.#set('threshold', threshold);
     const { type, message } = describeError(error, (thrown) => fieldText(this.#encode('/error', thrown)));
     const encoded = this.#encode('/error', { type, message });
+    if (concealedErrors.has(error as object)) this.#masker.note('/error/message', 'mask');
     const isCut = message.length > ERROR_MESSAGE_CHARS_MAX;
     const masked = valueOf(encoded);
     if (!isCut || !isObject(masked)) {
@@ -326,8 +346,13 @@ export class Decision implements Call {
    */
   #ask<T>(name: keyof DecisionOptions, is: (value: unknown) => value is T, ...result: [] | [unknown]): T | undefined {
     const option = this.#site.options[name] as unknown;
-    const value = typeof option === 'function' ? read(() => option(...result, ...this.#args) as unknown) : option;
-    return this.#checked(name, value, is);
+    try {
+      const value = typeof option === 'function' ? (option(...result, ...this.#args) as unknown) : option;
+      return this.#checked(name, value, is);
+    } catch (error) {
+      report(`${this.#name}: "${name}" threw, and is left out of the record`, error);
+      return undefined;
+    }
   }
 
   #checked<T>(name: string, value: unknown, is: (value: unknown) => value is T): T | undefined {
@@ -356,6 +381,9 @@ export class Decision implements Call {
     return { timestampMs: Date.now(), durationMs };
   }
 }
+
+/** Errors without what was masked in the rows of a batch. Known by identity: anything can be thrown, and asked nothing. */
+const concealedErrors = new WeakSet<object>();
 
 /** The arguments of a call, with nothing in the place of one. */
 export function without(args: readonly unknown[], arg: unknown): readonly unknown[] {

@@ -124,7 +124,7 @@ export function valueOf(encoded: EncodedJson | undefined): unknown {
 
 /** What a rule masked in one field may stand in another that was encoded before: masks it there as well. */
 export function maskAgain(fields: RecordFields, options: EncodeOptions): void {
-  if (options.masker.count === 0) return;
+  if (options.masker.remembersNothing) return;
   for (const [name, encoded] of Object.entries(fields)) {
     if (encoded === undefined || OURS.has(name) || !options.masker.leaks(encoded.text)) continue;
     const again = encodeJson(valueOf(encoded), `/${name}`, { ...options, masker: options.masker.echo });

@@ -1,6 +1,7 @@
 import { diag, trace } from '@opentelemetry/api';
 import type { Context, HrTime, Tracer } from '@opentelemetry/api';
 import { EVENT_DECISION_MADE, SCOPE_NAME } from './conventions.js';
+import { unreadable } from './forms.js';
 import { VERSION } from './version.js';
 
 /**
@@ -134,6 +135,6 @@ export function warnOnce(message: string): void {
 
 /** The kind of an error only: its message, and a name that is no identifier, may quote what is kept out of the logs. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  return /^[A-Za-z_$][\w$]{0,63}$/.test(error.name) ? error.name : 'Error';
+  const kind = unreadable(error).$unreadable;
+  return /^[A-Za-z_$][\w$]{0,63}$/.test(kind) ? kind : 'Error';
 }

@@ -185,6 +185,23 @@ describe('the caller cannot tell', () => {
     expect(said.join('\n') + String(seen.logs[0]?.body)).not.toContain('1234');
   });
 
+  test('from callbacks that throw what cannot be looked at: diag is told as well', () => {
+    const said = listenToDiag();
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const decorated = audited(
+      {
+        model: 'm',
+        score: () => {
+          throw proxy;
+        },
+      },
+      (x: number) => x + 1,
+    );
+    expect(decorated(1)).toBe(2);
+    expect(said).toEqual([expect.stringMatching(/"score" threw.* object$/)]);
+  });
+
   test('from telemetry that throws', async () => {
     await stopSdk();
     trace.setGlobalTracerProvider({

@@ -560,6 +560,46 @@ describe('everywhere in the record', () => {
     });
   });
 
+  describe('a short word is replaced where it is a word of its own, not where it is a part of another', () => {
+    const quotedAs = (value: string, text: string): unknown =>
+      recorded({ field: value }, [rule({ key: 'field' })], { attributes: { text } }).attributes?.['text'];
+
+    test.each([
+      ['male', 'female, males and maleness', 'female, males and maleness'],
+      ['Rank', 'RankedFrank and Franklin', 'RankedFrank and Franklin'],
+      ['rank', 'Frank, Ranks', 'Frank, Ranks'],
+      ['MALE', 'FEMALE', 'FEMALE'],
+      ['größe', 'Übergröße, größer', 'Übergröße, größer'],
+      ['male', 'a male, (male) male.', 'a ***, (***) ***.'],
+      ['male', 'https://a.test/male/?sex=male&x=male#male', 'https://a.test/***/?sex=***&x=***#***'],
+      ['male', 'sex=male;sex:male,sex_male,male_40,male40,40male', 'sex=***;sex:***,sex_***,***_40,***40,40***'],
+      ['male', 'q=%20male%20&r=%0Amale%0A', 'q=%20***%20&r=%0A***%0A'],
+      ['male', String.raw`{"a":"male","b":"x\nmale\tmale"}`, String.raw`{"a":"***","b":"x\n***\t***"}`],
+      ['male', 'maleApplicant', '***Applicant'],
+      ['Smith', 'customerSmith, SmithAccount, SMITH', 'customer***, ***Account, SMITH'],
+      ['MALE', 'MALE_MALE-MALE', '***_***-***'],
+      ['André', 'Andr%C3%A9 and André', '*** and ***'],
+      ['Иван', 'Иван и Иванов', '*** и Иванов'],
+    ])('%s in %s', (value, text, expected) => {
+      expect(quotedAs(value, text)).toBe(expected);
+    });
+
+    test.each([
+      ['what has digits or signs, as tokens and accounts have', 'ab12', 'xxab12yy'],
+      ['what mixes cases', 'aBcDeF', 'xxaBcDeFyy'],
+      ['what is long', 'correcthorse', 'xxcorrecthorseyy'],
+      ['what is more than one word', 'Jo Doe', 'xxJo Doeyy'],
+      ['scripts that write no blanks between words', '山田太郎', '氏名山田太郎様'],
+    ])('but within any text: %s', (_, value, text) => {
+      expect(quotedAs(value, text)).not.toContain(value);
+    });
+
+    test('and within any text what is a secret by the rules for secrets, whatever it looks like', () => {
+      const record = recorded({ password: 'swordfish' }, [], { attributes: { text: 'adminswordfishes' } });
+      expect(record.attributes).toEqual({ text: 'admin***es' });
+    });
+  });
+
   test('the longest of several values that contain each other is replaced as a whole', () => {
     const redact = [rule({ key: 'a' }, 'mask'), rule({ key: 'b' }, 'mask', { keepLast: 2 })];
     const record = recorded({ a: 'John', b: 'John Doe' }, redact, { attributes: { text: 'John Doe and John' } });

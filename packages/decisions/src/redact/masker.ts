@@ -52,13 +52,19 @@ export class Masker {
 
   /**
    * @param rules Lists of rules: the first that has a rule for a value decides.
-   * @param before The masker whose memory it shares.
+   * @param remembered What it remembers, shared with those who need to know.
+   * @param list What it says was masked.
    */
-  constructor(rules: readonly CompiledRules[], keys: MaskingKeys, before?: Masker) {
+  constructor(
+    rules: readonly CompiledRules[],
+    keys: MaskingKeys,
+    remembered: Remembered = new Remembered(),
+    list: MaskedList = new MaskedList(),
+  ) {
     this.#rules = rules;
     this.#keys = keys;
-    this.#list = before === undefined ? new MaskedList() : before.#list;
-    this.#remembered = before === undefined ? new Remembered() : before.#remembered;
+    this.#list = list;
+    this.#remembered = remembered;
   }
 
   /**
@@ -66,7 +72,7 @@ export class Masker {
    * elsewhere since, so that no replacement is replaced again.
    */
   get echo(): Masker {
-    return new Masker([], {}, this);
+    return new Masker([], {}, this.#remembered, this.#list);
   }
 
   /** Whether a value that was replaced stands in a text, JSON included, that was written before. */
@@ -74,6 +80,11 @@ export class Masker {
     let leaks = false;
     this.#remembered.find(text, () => (leaks = true));
     return leaks;
+  }
+
+  /** Whether nothing was replaced so far, also not by decisions around and inside. */
+  get remembersNothing(): boolean {
+    return this.#remembered.isEmpty;
   }
 
   /** What was masked so far, bounded. */
@@ -108,7 +119,7 @@ export class Masker {
    */
   replace(rule: Rule, path: string, text: string): string | undefined {
     const { text: replacement, method } = this.#replacementOf(rule, text, path);
-    this.#remembered.add(text, { replacement: replacement ?? MASK, method });
+    this.#remembered.add(text, { replacement: replacement ?? MASK, method, isSecret: rule.isSecret });
     this.#list.add(path, method);
     return replacement;
   }
@@ -128,7 +139,7 @@ export class Masker {
         if (spans === undefined) continue;
         cuts ??= new Cuts(text);
         const place = path();
-        if (rule.method === 'drop' && !cuts.cover(spans)) return this.#drop(text, spans, place);
+        if (rule.method === 'drop' && !cuts.cover(spans)) return this.#drop(rule, text, spans, place);
         for (const { start, end } of spans) {
           cuts.add(start, end, this.#replaceMatch(rule, text.slice(start, end), place));
         }
@@ -138,6 +149,11 @@ export class Masker {
     const { result, methods } = cuts.apply();
     for (const method of methods) this.#list.add(path(), method);
     return result;
+  }
+
+  /** Says of a text that it came here masked. */
+  note(path: string, method: RedactMethod): void {
+    this.#list.add(path, method);
   }
 
   /** Whether something in a field of the record, given by its JSON Pointer, could not be masked as the rules say. */
@@ -182,8 +198,8 @@ export class Masker {
     this.#failed.add(fieldOf(path));
   }
 
-  #drop(text: string, spans: readonly Span[], path: string): undefined {
-    const known: Known = { replacement: MASK, method: 'drop' };
+  #drop(rule: Rule, text: string, spans: readonly Span[], path: string): undefined {
+    const known: Known = { replacement: MASK, method: 'drop', isSecret: rule.isSecret };
     this.#remembered.addMatch(text, known);
     for (const { start, end } of spans) this.#remembered.addMatch(text.slice(start, end), known);
     this.#list.add(path, 'drop');
@@ -192,7 +208,7 @@ export class Masker {
 
   #replaceMatch(rule: Rule, match: string, path: string): Known {
     const { text: replacement = MASK, method } = this.#replacementOf(rule, match, path);
-    const known = { replacement, method };
+    const known = { replacement, method, isSecret: rule.isSecret };
     this.#remembered.addMatch(match, known);
     return known;
   }

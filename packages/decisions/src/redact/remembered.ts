@@ -11,6 +11,16 @@ const VALUE_CHARS_MAX = 1024;
 /** Letters and digits in a row that no number stands in, at least: those of an MD5 digest. */
 const DIGEST_CHARS_MIN = 32;
 
+/** Letters of a value that is looked for as a whole word at most: a longer one is in another word by no chance. */
+const WORD_CHARS_MAX = 11;
+
+/**
+ * A word: all its letters small, or all capital, or the first alone. Only in scripts that write blanks between words,
+ * and no mixture of cases or with digits, as tokens are.
+ */
+const WORD = /^(?:\p{Lu}?[\p{Ll}\p{M}]+|[\p{Lu}\p{M}]+)$/u;
+const SPACED = /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{M}]+$/u;
+
 /** What many values are, and what says nothing about anybody. */
 const WORDS = new Set(['true', 'false', 'null', 'undefined']);
 
@@ -20,6 +30,7 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 interface Needle {
   readonly text: string;
   readonly isNumber: boolean;
+  readonly isWord: boolean;
   readonly known: Known;
 }
 
@@ -27,17 +38,29 @@ interface Needle {
 export interface Known {
   readonly replacement: string;
   readonly method: RedactMethod;
+  /** Whether it is a password, a token or the like: those are looked for within words as well. */
+  readonly isSecret?: boolean | undefined;
 }
 
-/** The values of one decision that were replaced, to be found where they are quoted elsewhere. */
+/**
+ * The values of one decision that were replaced, to be found where they are quoted elsewhere; also by the decisions
+ * inside it, and by the one around it, which may pass on an error that quotes them.
+ */
 export class Remembered {
+  readonly #around: Remembered | undefined;
   readonly #values = new Set<string>();
   /** Longest first: a value that is part of another must not keep that from being found. */
   #needles: Needle[] = [];
   #fromPatterns = 0;
+  #fromInside = 0;
+
+  /** @param around The memory of the decision around this one. */
+  constructor(around?: Remembered) {
+    this.#around = around;
+  }
 
   get isEmpty(): boolean {
-    return this.#needles.length === 0;
+    return this.#needles.length === 0 && (this.#around?.isEmpty ?? true);
   }
 
   /** A value that a rule by path or key replaced; of JSON all strings and numbers in it, the longest first. */
@@ -55,6 +78,7 @@ export class Remembered {
 
   /** Calls back for each place in a text where a value is. */
   find(text: string, found: (start: number, end: number, known: Known) => void): void {
+    this.#around?.find(text, found);
     const isNumber = NUMBER.test(text);
     for (const needle of this.#needles) {
       if (needle.text.length > text.length) continue;
@@ -63,7 +87,8 @@ export class Remembered {
       let start = text.indexOf(needle.text);
       while (start >= 0) {
         const end = start + needle.text.length;
-        const isValue = !needle.isNumber || isWholeNumber(text, start, end);
+        const isValue =
+          (!needle.isNumber || isWholeNumber(text, start, end)) && (!needle.isWord || isWholeWord(text, start, end));
         if (isValue) found(start, end, needle.known);
         start = text.indexOf(needle.text, isValue ? end : start + 1);
       }
@@ -72,21 +97,62 @@ export class Remembered {
 
   #add(text: string, known: Known): boolean {
     if (text.length < VALUE_CHARS_MIN || text.length > VALUE_CHARS_MAX || WORDS.has(text)) return false;
-    if (this.#values.size >= VALUES_MAX || this.#values.has(text)) return false;
+    if (this.#values.has(text)) return false;
+    if (this.#values.size - this.#fromInside >= VALUES_MAX) return false;
+    this.#keep(text, known);
+    this.#around?.addFromInside(text, known);
+    return true;
+  }
+
+  /** A value that a decision inside replaced; those have room of their own. */
+  addFromInside(text: string, known: Known): void {
+    if (this.#fromInside >= VALUES_MAX || this.#values.has(text)) return;
+    this.#fromInside += 1;
+    this.#keep(text, known);
+    this.#around?.addFromInside(text, known);
+  }
+
+  #keep(text: string, known: Known): void {
     this.#values.add(text);
     const isNumber = NUMBER.test(text);
-    for (const form of formsOf(text)) this.#needles.push({ text: form, isNumber, known });
+    const isWord = known.isSecret !== true && isShortWord(text);
+    for (const form of formsOf(text)) this.#needles.push({ text: form, isNumber, isWord, known });
     this.#needles.sort((a, b) => b.text.length - a.text.length);
-    return true;
   }
 }
 
-/** A text itself, and as it stands in JSON and in the query of a URL. */
+/** A text itself, and as it stands in JSON and in the path and the query of a URL. */
 function formsOf(text: string): Set<string> {
   const forms = new Set([text, JSON.stringify(text).slice(1, -1)]);
   // With half a surrogate pair in it, it stands in no URL.
-  if (!/\p{Cs}/u.test(text)) forms.add(encodeURIComponent(text));
-  return forms;
+  if (/^[\w.-]*$/.test(text) || /\p{Cs}/u.test(text)) return forms;
+  forms.add(encodeURIComponent(text)).add(encodeURI(text));
+  // Forms write a blank as a plus, and escape some more.
+  return forms.add(String(new URLSearchParams([['', text]])).slice(1));
+}
+
+function isShortWord(text: string): boolean {
+  return text.length <= WORD_CHARS_MAX && WORD.test(text) && SPACED.test(text);
+}
+
+/** What ends with a letter and is none: an escape of JSON or of a URL. */
+const ESCAPE_AT_END = /(?:\\[bfnrt]|\\u[\da-f]{4}|%[\da-f]{2})$/i;
+const LETTER_AT_END = /[\p{L}\p{M}]$/u;
+const SMALL_AT_END = /\p{Ll}\p{M}*$/u;
+const LETTER = /^[\p{L}\p{M}]/u;
+const CAPITAL = /^\p{Lu}/u;
+
+/**
+ * Whether letters are a word of their own, and not a part of one by chance, as `male` is of `female`. Digits, `_` and
+ * the humps of `camelCase` are ends of words as well.
+ */
+function isWholeWord(text: string, start: number, end: number): boolean {
+  const before = text.slice(Math.max(0, start - 6), start);
+  const word = text.slice(start, end);
+  const after = text.slice(end, end + 2);
+  const begins =
+    !LETTER_AT_END.test(before) || ESCAPE_AT_END.test(before) || (SMALL_AT_END.test(before) && CAPITAL.test(word));
+  return begins && (!LETTER.test(after) || CAPITAL.test(after) === SMALL_AT_END.test(word));
 }
 
 /** The strings and numbers in a JSON text; none where it is no JSON after all. */

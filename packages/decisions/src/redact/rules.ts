@@ -20,7 +20,8 @@ export type RedactMethod = 'drop' | 'mask' | 'hash' | 'encrypt';
 
 /**
  * Says what must not be recorded as it is. Where several rules fit a value, the first decides; rules by path and by key
- * go before those by pattern. A value that was replaced is replaced wherever else in the record it occurs.
+ * go before those by pattern. A value that was replaced is replaced wherever else in the record it
+ * occurs; a short word, only where it is not a part of another.
  */
 export type RedactRule = (PathRule | KeyRule | PatternRule) & {
   /** What becomes of the value. */
@@ -68,6 +69,8 @@ export interface Rule {
   readonly method: RedactMethod;
   /** 0: nothing is kept. */
   readonly keepLast: number;
+  /** Whether what it fits is a secret whatever it looks like. */
+  readonly isSecret?: true;
 }
 
 /** A rule that finds what it fits in a text. */

@@ -55,7 +55,7 @@ const TOKEN =
 /** The password in a URL (RFC 3986, 3.2.1); it may hold an `@`, though it must not. */
 const USER_INFO = /(?<=[a-z\d+.-]:\/\/[^\s/?#@:"'`<>]{0,256}:)[^\s/?#"'`<>]+(?=@)/gi;
 
-const MASK: Rule = Object.freeze({ method: 'mask', keepLast: 0 });
+const MASK: Rule = Object.freeze({ method: 'mask', keepLast: 0, isSecret: true });
 
 const names = new NameCache((name) => SECRET_NAME.test(normaliseName(name.slice(-NAME_CHARS_MAX))));
 
