@@ -1,3 +1,4 @@
+import { isProxy } from 'node:util/types';
 import { callAudited } from './call.js';
 import { checkOptions } from './checks.js';
 import type { DecisionSite } from './decision.js';
@@ -92,7 +93,7 @@ function wrap(site: DecisionSite, fn: unknown, name: string): AnyFunction {
     warnOnce(`"${original.name}" is decorated twice for model "${site.model.name}"; each decision is recorded once`);
     return original;
   }
-  const decorated = isConstructor(original) ? constructible(site, original) : callable(site, original);
+  const decorated = standIn(site, original);
   // Name, length and whatever other decorators have put on the function.
   Object.defineProperties(decorated, Object.getOwnPropertyDescriptors(original));
   for (const name of ['name', 'length']) if (!Object.hasOwn(original, name)) Reflect.deleteProperty(decorated, name);
@@ -101,6 +102,14 @@ function wrap(site: DecisionSite, fn: unknown, name: string): AnyFunction {
   copyReflectMetadata(original, decorated);
   known.set(decorated, site.model.name);
   return decorated;
+}
+
+function standIn(site: DecisionSite, original: AnyFunction): AnyFunction {
+  if (!isConstructor(original)) return callable(site, original);
+  const decorated = constructible(site, original);
+  // A bound function has no prototype, though it can be called with `new`, and does not look at `this`.
+  const isBound = !isProxy(original) && !Object.hasOwn(original, 'prototype');
+  return isBound ? decorated.bind(undefined) : decorated;
 }
 
 /** What stands for a method, an arrow function or a generator: like them, it has no prototype, and `new` refuses it. */

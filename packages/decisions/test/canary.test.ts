@@ -16,7 +16,7 @@ import {
   startDecision,
 } from '@decision-trail/decisions';
 import type { DecisionOptions, DecisionSettings } from '@decision-trail/decisions';
-import { startSdk, stopSdk } from './telemetry.js';
+import { startSdk, stopSdk, useLoggerProvider } from './telemetry.js';
 import type { Seen } from './telemetry.js';
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
@@ -600,33 +600,17 @@ const failures: Record<string, Place> = {
   },
   'a logger that fails, quoting the record': {
     secret: 'matched',
-    put: (secret) => {
+    put: async (secret) => {
       // The error of a processor may quote what it was given; only its kind is told.
       const emit = (): never => {
         throw Object.assign(new Error(secret), { name: `E ${secret}` });
       };
-      withLogger(emit, () => decide(1));
+      await useLoggerProvider({ getLogger: () => ({ emit }) });
+      decide(1);
     },
     never: true,
   },
 };
-
-/** Runs with a logger that both lines of OpenTelemetry would find. */
-function withLogger(emit: () => void, run: () => void): void {
-  const globals = globalThis as unknown as Record<symbol, { logs?: unknown } | (() => unknown)>;
-  const provider = { getLogger: () => ({ emit }) };
-  const [modern, legacy] = [Symbol.for('opentelemetry.js.api.1'), Symbol.for('io.opentelemetry.js.api.logs')];
-  const [before, beforeLegacy] = [globals[modern], globals[legacy]];
-  globals[modern] = { ...before, logs: provider };
-  globals[legacy] = () => provider;
-  try {
-    run();
-  } finally {
-    globals[modern] = before!;
-    if (beforeLegacy === undefined) delete globals[legacy];
-    else globals[legacy] = beforeLegacy;
-  }
-}
 
 const groups = { inputs, secrets, quoted, results, around, failures };
 const places = Object.entries(groups).flatMap(([group, members]) =>

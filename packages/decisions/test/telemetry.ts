@@ -72,6 +72,13 @@ export async function startSdk({ logs = true, traces = true, sampled = true } = 
   return seen;
 }
 
+/** Registers something in place of the logger provider, in the line that is installed. */
+export async function useLoggerProvider(provider: { getLogger: () => unknown }): Promise<void> {
+  const logs = await logsApi();
+  logs.disable();
+  logs.setGlobalLoggerProvider(provider);
+}
+
 export async function stopSdk(): Promise<void> {
   api.trace.disable();
   api.context.disable();
