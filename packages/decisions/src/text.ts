@@ -1,6 +1,6 @@
 /** A text that is valid as UTF-8: halves of surrogate pairs become U+FFFD, as every encoder of OTLP writes them. */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Cs}/gu, '\ufffd');
+  return text.toWellFormed();
 }
 
 /** The beginning of a text, of at most so many bytes of UTF-8, valid, and never cut within a character. */

@@ -597,6 +597,10 @@ describe('everywhere in the record', () => {
     test('and within any text what is a secret by the rules for secrets, whatever it looks like', () => {
       const record = recorded({ password: 'swordfish' }, [], { attributes: { text: 'adminswordfishes' } });
       expect(record.attributes).toEqual({ text: 'admin***es' });
+      const twice = recorded({ name: 'swordfish', password: 'swordfish' }, [rule({ key: 'name' })], {
+        attributes: { text: 'adminswordfishes' },
+      });
+      expect(twice.attributes).toEqual({ text: 'admin***es' });
     });
   });
 

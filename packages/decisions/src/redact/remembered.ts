@@ -30,7 +30,8 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 interface Needle {
   readonly text: string;
   readonly isNumber: boolean;
-  readonly isWord: boolean;
+  /** Whether it is looked for as a whole word only. */
+  isWord: boolean;
   readonly known: Known;
 }
 
@@ -48,7 +49,8 @@ export interface Known {
  */
 export class Remembered {
   readonly #around: Remembered | undefined;
-  readonly #values = new Set<string>();
+  /** Each value, with the forms in which it is looked for. */
+  readonly #values = new Map<string, readonly Needle[]>();
   /** Longest first: a value that is part of another must not keep that from being found. */
   #needles: Needle[] = [];
   #fromPatterns = 0;
@@ -97,7 +99,7 @@ export class Remembered {
 
   #add(text: string, known: Known): boolean {
     if (text.length < VALUE_CHARS_MIN || text.length > VALUE_CHARS_MAX || WORDS.has(text)) return false;
-    if (this.#values.has(text)) return false;
+    if (this.#isKnown(text, known)) return false;
     if (this.#values.size - this.#fromInside >= VALUES_MAX) return false;
     this.#keep(text, known);
     this.#around?.addFromInside(text, known);
@@ -106,17 +108,28 @@ export class Remembered {
 
   /** A value that a decision inside replaced; those have room of their own. */
   addFromInside(text: string, known: Known): void {
-    if (this.#fromInside >= VALUES_MAX || this.#values.has(text)) return;
+    if (this.#isKnown(text, known) || this.#fromInside >= VALUES_MAX) return;
     this.#fromInside += 1;
     this.#keep(text, known);
     this.#around?.addFromInside(text, known);
   }
 
+  /** Whether a value is remembered; one that turns out to be a secret is looked for within words from now on. */
+  #isKnown(text: string, known: Known): boolean {
+    const needles = this.#values.get(text);
+    if (known.isSecret === true) {
+      for (const needle of needles ?? []) needle.isWord = false;
+      if (this.#around !== undefined) this.#around.#isKnown(text, known);
+    }
+    return needles !== undefined;
+  }
+
   #keep(text: string, known: Known): void {
-    this.#values.add(text);
     const isNumber = NUMBER.test(text);
     const isWord = known.isSecret !== true && isShortWord(text);
-    for (const form of formsOf(text)) this.#needles.push({ text: form, isNumber, isWord, known });
+    const needles = Array.from(formsOf(text), (form) => ({ text: form, isNumber, isWord, known }));
+    this.#values.set(text, needles);
+    this.#needles.push(...needles);
     this.#needles.sort((a, b) => b.text.length - a.text.length);
   }
 }
@@ -125,10 +138,15 @@ export class Remembered {
 function formsOf(text: string): Set<string> {
   const forms = new Set([text, JSON.stringify(text).slice(1, -1)]);
   // With half a surrogate pair in it, it stands in no URL.
-  if (/^[\w.-]*$/.test(text) || /\p{Cs}/u.test(text)) return forms;
-  forms.add(encodeURIComponent(text)).add(encodeURI(text));
-  // Forms write a blank as a plus, and escape some more.
-  return forms.add(String(new URLSearchParams([['', text]])).slice(1));
+  if (/^[\w.-]*$/.test(text) || !text.isWellFormed()) return forms;
+  const encoded = encodeURIComponent(text);
+  // Forms, and URLSearchParams with them, write a blank as a plus, and escape some more (URL Standard, 5.2).
+  const inForm = encoded.replaceAll('%20', '+').replace(/[!'()~]/g, percent);
+  return forms.add(encoded).add(encodeURI(text)).add(inForm);
+}
+
+function percent(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 function isShortWord(text: string): boolean {
