@@ -6,6 +6,7 @@ import { DecisionTrailError } from './errors.js';
 import type { AnyFunction, Decoratable, Decorated, Known, OptionsFor } from './fit.js';
 import type { DecisionOptions } from './options.js';
 import { registry } from './registry.js';
+import { isRequired } from './settings.js';
 import { siteOf } from './site.js';
 import { findTelemetry, warnOnce } from './telemetry.js';
 
@@ -117,7 +118,7 @@ function callable(site: DecisionSite, original: AnyFunction): AnyFunction {
   return {
     decorated(this: unknown, ...args: unknown[]): unknown {
       const telemetry = findTelemetry();
-      if (telemetry === undefined) return Reflect.apply(original, this, args);
+      if (telemetry === undefined && !isRequired(site)) return Reflect.apply(original, this, args);
       return callAudited(site, telemetry, args, () => Reflect.apply(original, this, args) as unknown);
     },
   }.decorated;
@@ -130,7 +131,7 @@ function constructible(site: DecisionSite, original: AnyFunction): AnyFunction {
       return Reflect.construct(original, args, new.target === decorated ? original : new.target);
     }
     const telemetry = findTelemetry();
-    if (telemetry === undefined) return Reflect.apply(original, this, args);
+    if (telemetry === undefined && !isRequired(site)) return Reflect.apply(original, this, args);
     return callAudited(site, telemetry, args, () => Reflect.apply(original, this, args) as unknown);
   };
 }

@@ -2,6 +2,8 @@ import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Context, Span } from '@opentelemetry/api';
 import { ATTR_DECISION_BATCH_ID, ATTR_DECISION_MODEL_NAME } from './conventions.js';
 import { rememberedAround, withCurrent } from './current.js';
+import { holdOf } from './delivery.js';
+import type { Hold } from './delivery.js';
 import { Decision, without } from './decision.js';
 import type { Call, DecisionSite, StreamedItems } from './decision.js';
 import type { BatchParts, DecisionDetails } from './options.js';
@@ -49,6 +51,10 @@ export class BatchCall implements Call {
     this.#rows = Array.from(rows, (row, index) => this.#decision([row, ...args.slice(1)], index, rows.length));
   }
 
+  get hold(): Hold | undefined {
+    return holdOf(this.#rows.map(({ hold }) => hold));
+  }
+
   update(details: DecisionDetails): void {
     for (const row of this.#rows) row.update(details);
   }
@@ -67,7 +73,7 @@ export class BatchCall implements Call {
     const message = `${size} rows, ${decisions.length} decisions`;
     report(`model "${this.#site.model.name}": a batch of ${message}`);
     for (let index = 0; index < Math.max(size, decisions.length); index++) {
-      const row = this.#rows[index] ?? this.#decision([null, ...this.#args.slice(1)], index, size);
+      const row = (this.#rows[index] ??= this.#decision([null, ...this.#args.slice(1)], index, size));
       row.mismatch(decisions.length);
       if (index < decisions.length) row.succeed(decisions[index]);
       else row.fail(new BatchLengthMismatch(message));

@@ -4,6 +4,10 @@ import { BatchCall, rowsOf } from './batch.js';
 import { Decision, without } from './decision.js';
 import type { Call, DecisionSite } from './decision.js';
 import { read } from './forms.js';
+import { afterwards, canKeep, holdOf, UNRECORDED } from './delivery.js';
+import type { Hold } from './delivery.js';
+import { AuditUnavailableError } from './errors.js';
+import { isRequired } from './settings.js';
 import { runOnce } from './outcome.js';
 import type { Outcome } from './outcome.js';
 import { StreamCollector } from './stream-items.js';
@@ -15,20 +19,37 @@ import type { Telemetry } from './telemetry.js';
 
 /**
  * Makes one call of the user's function as a decision. The function runs outside every guard of ours, exactly once,
- * and the caller gets what it returned or threw.
+ * and the caller gets what it returned or threw; unless the decision must not be released without a safe record.
+ *
+ * @param telemetry `undefined` where nothing can be recorded.
+ * @throws {AuditUnavailableError}
  */
-export function callAudited(site: DecisionSite, telemetry: Telemetry, args: unknown[], fn: () => unknown): unknown {
+export function callAudited(
+  site: DecisionSite,
+  telemetry: Telemetry | undefined,
+  args: unknown[],
+  fn: () => unknown,
+): unknown {
+  const mustBeKept = isRequired(site);
+  if (mustBeKept && (telemetry?.logger === undefined || !canKeep())) throw new AuditUnavailableError(NOTHING_KEEPS);
+  if (telemetry === undefined) return fn();
   const call = guard(() => begin(site, telemetry, args));
-  if (call === undefined) return fn();
+  if (call === undefined) {
+    if (mustBeKept) UNRECORDED.sync();
+    return fn();
+  }
 
   const outcome = runIn(call, fn);
   if ('error' in outcome) {
     guard(() => call.fail(outcome.error));
     throw outcome.error;
   }
-  const { value } = outcome;
-  return guard(() => deliver(site, call, args, value)) ?? value;
+  return deliver(site, call, args, outcome.value);
 }
+
+const NOTHING_KEEPS =
+  'nothing in this process brings records to stable storage. Start @decision-trail/node, or add the processors of ' +
+  '@decision-trail/durable to your NodeSDK, before the first decision';
 
 /** One call under way: a decision, or a batch of them. */
 function begin(site: DecisionSite, telemetry: Telemetry, args: readonly unknown[]): Call {
@@ -41,38 +62,47 @@ export function runIn<T>(call: Pick<Call, 'context'>, fn: () => T): Outcome<T> {
   return runOnce((run) => guard(() => context.with(call.context, run)), fn);
 }
 
-/** Watches a result until it is known, and tells what the caller gets: mostly the result itself. */
+/**
+ * Watches a result until it is known, and tells what the caller gets: mostly the result itself.
+ *
+ * @throws {AuditUnavailableError}
+ */
 function deliver(site: DecisionSite, call: Call, args: readonly unknown[], value: unknown): unknown {
-  const settle = (settled: unknown): void => {
+  const settle = (settled: unknown): Hold | undefined => {
     const isStream = guard(() => {
       if (typeof settled !== 'object' || settled === null) return false;
       if (!observeStream(settled, new StreamCollector(site, call, without(args, settled)))) return false;
       call.forget(settled);
       return true;
     });
-    if (isStream !== true) guard(() => call.succeed(settled));
+    // What a stream yields is released bit by bit, before there is a record.
+    if (isStream === true) return undefined;
+    guard(() => call.succeed(settled));
+    return call.hold;
   };
-  const fail = (error: unknown): void => guard(() => call.fail(error));
+  const fail = (error: unknown): void => {
+    guard(() => call.fail(error));
+    guard(() => afterwards(call.hold));
+  };
 
-  if (typeof value !== 'object' || value === null) {
-    guard(() => call.succeed(value));
-    return value;
-  }
-  if (isPlainPromise(value)) return chained(value, { settle, fail });
-  if (guard(() => observeThenable(value, { settle, fail })) !== true) settle(value);
+  const isObject = typeof value === 'object' && value !== null;
+  if (isObject && isPlainPromise(value)) return chained(value, { settle, fail });
+  if (isObject && guard(() => observeThenable(value, { settle, fail })) === true) return value;
+  settle(value)?.sync();
   return value;
 }
 
 interface Observer {
-  settle(value: unknown): void;
+  /** Tells what the caller has to wait for. */
+  settle(value: unknown): Hold | undefined;
   fail(error: unknown): void;
 }
 
 interface Chained {
   readonly promise: Promise<unknown>;
   readonly observers: Observer[];
-  /** Tells an observer how it ended; absent while it has not. */
-  tell?: (observer: Observer) => void;
+  /** Tells an observer how it ended, and what the decision has to wait for; absent while it has not. */
+  tell?: (observer: Observer) => Hold | undefined;
 }
 
 /** What callers got for a promise: the same for the same one, as a function that caches promises has it. */
@@ -92,22 +122,28 @@ function chained(promise: Promise<unknown>, observer: Observer): Promise<unknown
   const known = chains.get(promise);
   if (known !== undefined) {
     if (known.tell === undefined) known.observers.push(observer);
-    else known.tell(observer);
+    else {
+      const hold = known.tell(observer);
+      if (hold !== undefined) return hold.async().then(() => known.promise);
+    }
     return known.promise;
   }
 
   const observers = [observer];
-  const tellAll = (tell: (observer: Observer) => void): void => {
+  const tellAll = (tell: NonNullable<Chained['tell']>): Hold | undefined => {
     chain.tell = tell;
-    observers.splice(0).forEach(tell);
+    return holdOf(observers.splice(0).map(tell));
   };
   const next = promise.then(
     (value) => {
-      tellAll(({ settle }) => settle(value));
-      return value;
+      const hold = tellAll(({ settle }) => settle(value));
+      return hold === undefined ? value : hold.async().then(() => value);
     },
     (error: unknown) => {
-      tellAll(({ fail }) => fail(error));
+      tellAll(({ fail }) => {
+        fail(error);
+        return undefined;
+      });
       throw error;
     },
   );
@@ -129,7 +165,7 @@ function observeThenable(result: object, { settle, fail }: Observer): boolean {
   const thenOf = (): unknown => read(() => (result as { then?: unknown }).then);
   const then = thenOf();
   if (typeof then !== 'function') return false;
-  const value = observedThen(then as Method, settle, fail);
+  const value = observedThen(then as Method, (settled) => settle(settled)?.sync(), fail);
   // A Proxy may say yes, and go on giving the original.
   return Reflect.defineProperty(result, 'then', { value, configurable: true, writable: true }) && thenOf() === value;
 }

@@ -1,3 +1,4 @@
+import { DELIVERIES } from './delivery.js';
 import { DecisionTrailError } from './errors.js';
 import type { DecisionOptions } from './options.js';
 
@@ -55,6 +56,7 @@ export const OPTIONS: Record<keyof DecisionOptions, readonly [expected: string, 
   redact: ['a list of redaction rules', Array.isArray],
   index: [`a list of at most ${NAMES_MAX} names of input fields`, isNames],
   span: ['true or false', (value) => typeof value === 'boolean'],
+  delivery: [`one of ${DELIVERIES.join(', ')}`, (value) => DELIVERIES.includes(value)],
 };
 
 function isBatch(value: unknown): boolean {

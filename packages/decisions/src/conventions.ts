@@ -22,6 +22,12 @@ export const EVENT_DECISION_OUTCOME = 'decision.outcome';
 /** `EventName` where a person confirmed, overrode, appealed or escalated an earlier decision. */
 export const EVENT_DECISION_REVIEW = 'decision.review';
 
+/** The value of `schema` in the records of what could not be kept. */
+export const SCHEMA_LOSS = 'decision-loss/1';
+
+/** `EventName` where records could not be kept, or had to be given up. */
+export const EVENT_DECISION_LOSS = 'decision.loss';
+
 export const ATTR_DECISION_ID = 'decision.id';
 export const ATTR_DECISION_INPUT = 'decision.input';
 export const ATTR_DECISION_VALUE = 'decision.value';
@@ -38,15 +44,21 @@ export const ATTR_DECISION_SUBJECT_TYPE = 'decision.subject.type';
 export const ATTR_DECISION_BATCH_ID = 'decision.batch.id';
 export const ATTR_DECISION_BATCH_INDEX = 'decision.batch.index';
 export const ATTR_DECISION_MASKED = 'decision.masked';
+export const ATTR_DECISION_LEAF_HASH = 'decision.leaf_hash';
+export const ATTR_DECISION_LOSS_COUNT = 'decision.loss.count';
+export const ATTR_DECISION_LOSS_REASON = 'decision.loss.reason';
 export const ATTR_DECISION_OUTCOME_LABEL = 'decision.outcome.label';
 export const ATTR_DECISION_REVIEW_ACTION = 'decision.review.action';
 export const ATTR_DECISION_TRUNCATED = 'decision.truncated';
+export const ATTR_UNENCODED = 'decision.unencoded';
 export const ATTR_ERROR_TYPE = 'error.type';
 export const ATTR_AUDIT_RECORD_ID = 'audit.record.id';
 export const ATTR_AUDIT_ACTOR_ID = 'audit.actor.id';
 export const ATTR_AUDIT_ACTOR_TYPE = 'audit.actor.type';
 export const ATTR_AUDIT_ACTION = 'audit.action';
 export const ATTR_AUDIT_OUTCOME = 'audit.outcome';
+export const ATTR_AUDIT_SEQUENCE_STREAM_ID = 'audit.sequence.stream_id';
+export const ATTR_AUDIT_SEQUENCE_NUMBER = 'audit.sequence.number';
 export const ATTR_AUDIT_TARGET_ID = 'audit.target.id';
 export const ATTR_AUDIT_TARGET_TYPE = 'audit.target.type';
 export const ATTR_AUDIT_SCHEMA_VERSION = 'audit.schema.version';

@@ -5,6 +5,8 @@ import type { Projected } from './attributes.js';
 import { isName, isObject } from './checks.js';
 import { EVENT_DECISION_MADE, SCHEMA } from './conventions.js';
 import { collectorsOf, enclosingId, rememberedAround, withCurrent } from './current.js';
+import { handOver, UNRECORDED } from './delivery.js';
+import type { Delivery, Hold } from './delivery.js';
 import { isError, read, unreadable } from './forms.js';
 import { asciiJson, encodeJson, ListEncoder } from './json.js';
 import type { EncodedJson, EncodeOptions } from './json.js';
@@ -16,9 +18,9 @@ import { MASK } from './redact/replacement.js';
 import { Remembered } from './redact/remembered.js';
 import type { CompiledRules } from './redact/rules.js';
 import { registry } from './registry.js';
-import { processRules } from './settings.js';
+import { deliveryOf, processRules } from './settings.js';
 import { guard, report, SEVERITY_ERROR, SEVERITY_INFO } from './telemetry.js';
-import type { Telemetry } from './telemetry.js';
+import type { LogRecord, Telemetry } from './telemetry.js';
 import { wellFormed } from './text.js';
 import { hrTime, isoTime } from './time.js';
 import { uuidv7 } from './uuid.js';
@@ -50,6 +52,8 @@ export interface DecisionSite {
 export interface Call {
   /** The context in which the model is called. */
   readonly context: Context;
+  /** What its caller has to wait for, once it is over; `undefined` where nothing. */
+  readonly hold: Hold | undefined;
   update(details: DecisionDetails): void;
   /** The model decided. */
   succeed(result: unknown): void;
@@ -114,6 +118,8 @@ export class Decision implements Call {
   #batch: Batch | undefined;
   /** Whether the decision was made before it is recorded. */
   readonly #isLater: boolean;
+  readonly #delivery: Delivery;
+  #hold: Hold | undefined;
   #isOver = false;
 
   constructor(site: DecisionSite, telemetry: Telemetry, args: readonly unknown[], origin: Origin = {}) {
@@ -126,6 +132,8 @@ export class Decision implements Call {
     this.#model = model;
     this.#batch = origin.batch;
     this.#isLater = origin.spanStartMs !== undefined;
+    this.#delivery = deliveryOf(options);
+    this.#hold = this.#delivery === 'required' ? UNRECORDED : undefined;
     this.remembered = new Remembered(origin.around ?? rememberedAround(parent));
     const allRules = rules === undefined ? processRules() : [rules, ...processRules()];
     this.#masker = new Masker(allRules, settings, this.remembered);
@@ -166,6 +174,10 @@ export class Decision implements Call {
     }
     this.#set('attributes', this.#ask('attributes', isObject));
     this.#startedMs = origin.startedMs ?? performance.now();
+  }
+
+  get hold(): Hold | undefined {
+    return this.#hold;
   }
 
   update(details: DecisionDetails): void {
@@ -269,14 +281,15 @@ export class Decision implements Call {
     const projected: Projected = { id, timestamp, model, batch: this.#batch, outcome, index, truncated, masked };
     const attributes = spanAttributes(fields, projected);
     const hasFailed = fields['error'] !== undefined;
-    this.#telemetry.logger?.emit({
+    const log: LogRecord = {
       eventName: EVENT_DECISION_MADE,
       timestamp: hrTime(timestampMs),
       ...(hasFailed ? SEVERITY_ERROR : SEVERITY_INFO),
       body,
       attributes: logAttributes(attributes, fields, projected),
       context: this.context,
-    });
+    };
+    this.#hold = handOver(log, this.#telemetry.logger, this.#delivery);
     if (this.#span === undefined) return;
     this.#span.setAttributes(attributes);
     if (hasFailed) {

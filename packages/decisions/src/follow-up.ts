@@ -20,6 +20,8 @@ import {
   SCHEMA_OUTCOME,
   SCHEMA_REVIEW,
 } from './conventions.js';
+import { handOver, UNRECORDED } from './delivery.js';
+import type { Hold } from './delivery.js';
 import { encodeJson } from './json.js';
 import type { Truncation } from './json.js';
 import { field, maskAgain, valueOf, writeRecord } from './record.js';
@@ -27,8 +29,9 @@ import type { RecordFields } from './record.js';
 import { Masker } from './redact/masker.js';
 import type { Masked } from './redact/masker.js';
 import { registry } from './registry.js';
-import { processRules } from './settings.js';
+import { deliveryOf, processRules } from './settings.js';
 import { findTelemetry, guard, SEVERITY_INFO } from './telemetry.js';
+import type { LogRecord } from './telemetry.js';
 import { hrTime, isoTime } from './time.js';
 import { uuidv7 } from './uuid.js';
 
@@ -104,7 +107,8 @@ const ACTIONS: readonly unknown[] = ['confirm', 'override', 'appeal', 'escalate'
  *
  * @param decision The decision, as `withDecisions` gives it, or its id.
  * @returns The id of this record; `undefined` where nothing is recorded because no OpenTelemetry SDK is registered.
- * @throws {DecisionTrailError} `INVALID_OPTIONS`, naming what is wrong.
+ * @throws {DecisionTrailError} `INVALID_OPTIONS`, naming what is wrong; `AUDIT_UNAVAILABLE` where `configureDecisions` has
+ * `delivery: 'required'` and the record is not on stable storage.
  */
 export function recordOutcome(decision: DecisionReference, outcome: DecisionOutcome): string | undefined {
   const where = 'recordOutcome()';
@@ -160,7 +164,8 @@ interface FollowUp {
 
 function send(where: string, decision: DecisionReference, at: Date | undefined, what: FollowUp): string | undefined {
   const { decisionId, linked } = referred(where, decision);
-  return guard(() => {
+  let hold: Hold | undefined = deliveryOf({}) === 'required' ? UNRECORDED : undefined;
+  const recorded = guard(() => {
     const telemetry = findTelemetry();
     if (telemetry === undefined) return undefined;
     const id = uuidv7();
@@ -196,18 +201,21 @@ function send(where: string, decision: DecisionReference, at: Date | undefined, 
       [ATTR_AUDIT_SCHEMA_VERSION]: what.schema,
       ...what.attributes(fields),
     });
-    telemetry.logger?.emit({
+    const log: LogRecord = {
       eventName: what.event,
       timestamp: hrTime(atMs),
       ...SEVERITY_INFO,
       body: writeRecord(fields).body,
       attributes,
       context: inner,
-    });
+    };
+    hold = handOver(log, telemetry.logger, deliveryOf({}));
     span?.setAttributes(attributes);
     span?.end();
     return id;
   });
+  hold?.sync();
+  return recorded;
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -1,10 +1,13 @@
 import { checkModel, checkNames, checkOption, checkTimestamp, invalid, isObject } from './checks.js';
 import { runIn } from './call.js';
 import { Decision } from './decision.js';
+import { afterwards, UNRECORDED } from './delivery.js';
+import type { Delivery } from './delivery.js';
 import type { DecisionSite, Made } from './decision.js';
 import type { Actor, BaggageKeys, DecisionDetails, DecisionOptions, Model, Subject } from './options.js';
 import { settled } from './outcome.js';
 import type { RedactRule } from './redact/rules.js';
+import { isRequired } from './settings.js';
 import { siteOf } from './site.js';
 import { findTelemetry, guard } from './telemetry.js';
 
@@ -26,6 +29,8 @@ export interface DecisionStart {
   index?: readonly string[] | undefined;
   /** `false`: make the log record only, no span. Default: true. */
   span?: boolean | undefined;
+  /** As the option of `audited`. With `required`, `end` and `recordDecision` throw where the record is not on stable storage. */
+  delivery?: Delivery | undefined;
 }
 
 /** A decision that has begun and is not made yet. */
@@ -36,7 +41,11 @@ export interface PendingDecision {
   run<T>(fn: () => T): T;
   /** Adds what has become known. */
   update(details: DecisionDetails): void;
-  /** The model decided. The first of `end` and `fail` counts; another is reported through `diag`. Never throws. */
+  /**
+   * The model decided. The first of `end` and `fail` counts; another is reported through `diag`.
+   *
+   * @throws {AuditUnavailableError} with `delivery: 'required'` alone.
+   */
   end(decision: unknown, details?: DecisionDetails): void;
   /** The model failed, with whatever it threw. Never throws. */
   fail(error: unknown, details?: DecisionDetails): void;
@@ -68,21 +77,25 @@ export type MadeAlready = DecisionStart &
 export function startDecision(start: DecisionStart): PendingDecision {
   const site = siteOfStart('startDecision()', start, STARTS);
   const decision = guard(() => begin(site, start.input));
-  if (decision === undefined) return NOT_RECORDED;
+  if (decision === undefined) return isRequired(site) ? WITHHELD : NOT_RECORDED;
   return {
     id: decision.id,
     run: (fn) => settled(runIn(decision, fn)),
     update: (details) => decision.update(details),
-    end: (result, details) =>
+    end: (result, details) => {
       guard(() => {
         if (details !== undefined) decision.update(details);
         decision.succeed(result);
-      }),
-    fail: (error, details) =>
+      });
+      decision.hold?.sync();
+    },
+    fail: (error, details) => {
       guard(() => {
         if (details !== undefined) decision.update(details);
         decision.fail(error);
-      }),
+      });
+      afterwards(decision.hold);
+    },
   };
 }
 
@@ -90,7 +103,8 @@ export function startDecision(start: DecisionStart): PendingDecision {
  * Records a decision that was made elsewhere: by a batch job, a rules engine or another process.
  *
  * @returns The id of its record; `undefined` where decisions are not recorded.
- * @throws {DecisionTrailError} `INVALID_OPTIONS`, naming what is wrong with `made`.
+ * @throws {DecisionTrailError} `INVALID_OPTIONS`, naming what is wrong with `made`; `AUDIT_UNAVAILABLE` with `delivery: 'required'`,
+ * where the record is not on stable storage.
  */
 export function recordDecision(made: MadeAlready): string | undefined {
   const where = 'recordDecision()';
@@ -102,17 +116,31 @@ export function recordDecision(made: MadeAlready): string | undefined {
     throw invalid(where, 'expects "durationMs" to be a number of milliseconds');
   }
   const when: Made = { timestampMs: timestamp?.getTime() ?? Date.now(), durationMs };
-  return guard(() => {
-    const decision = begin(site, made.input, when);
+  const decision = guard(() => begin(site, made.input, when));
+  guard(() => {
     const { score, reasons, alternatives } = made;
     decision?.update({ score, reasons, alternatives });
     if ('error' in made) decision?.fail(made.error, when);
     else decision?.succeed(made.decision, when);
-    return decision?.id;
   });
+  const hold = decision === undefined && isRequired(site) ? UNRECORDED : decision?.hold;
+  hold?.sync();
+  return decision?.id;
 }
 
-const STARTS = ['model', 'input', 'threshold', 'subject', 'actor', 'attributes', 'baggage', 'redact', 'index', 'span'];
+const STARTS = [
+  'model',
+  'input',
+  'threshold',
+  'subject',
+  'actor',
+  'attributes',
+  'baggage',
+  'redact',
+  'index',
+  'span',
+  'delivery',
+];
 const DETAILS = ['score', 'reasons', 'alternatives'];
 
 const NOT_RECORDED: PendingDecision = {
@@ -122,6 +150,9 @@ const NOT_RECORDED: PendingDecision = {
   end: () => {},
   fail: () => {},
 };
+
+/** A decision that must not be released, for nothing records it. */
+const WITHHELD: PendingDecision = { ...NOT_RECORDED, end: () => UNRECORDED.sync() };
 
 function begin(site: DecisionSite, input: unknown, when?: Made): Decision | undefined {
   const telemetry = findTelemetry();
@@ -134,9 +165,10 @@ function siteOfStart(where: string, start: DecisionStart, names: readonly string
   if (!isObject(start)) throw invalid(where, 'expects an object with "model" and "input"');
   checkNames(where, start, names);
   checkModel(where, start.model);
-  const { model, threshold, subject, actor, attributes, baggage, redact, index, span } = start;
+  const { model, threshold, subject, actor, attributes, baggage, redact, index, span, delivery } = start;
   const options: DecisionOptions = { model, input: (input) => input };
-  for (const [name, value] of Object.entries({ threshold, actor, attributes, baggage, redact, index, span })) {
+  const asGiven = { threshold, actor, attributes, baggage, redact, index, span, delivery };
+  for (const [name, value] of Object.entries(asGiven)) {
     if (value === undefined) continue;
     checkOption(where, name as keyof DecisionOptions, value);
     Object.assign(options, { [name]: value });

@@ -1,3 +1,4 @@
+import type { Delivery } from './delivery.js';
 import type { RedactRule } from './redact/rules.js';
 
 /** The model that decides. */
@@ -121,4 +122,6 @@ export interface DecisionOptions<Args extends readonly unknown[] = readonly any[
   index?: readonly string[] | undefined;
   /** `false`: make the log record only, no span. Default: true. */
   span?: boolean | undefined;
+  /** How safe the record is before the caller gets the decision. Default: that of the process, else `durable`. */
+  delivery?: Delivery | undefined;
 }

@@ -5,6 +5,7 @@ import type { MaskingKeys } from './redact/masker.js';
 import { compileRules } from './redact/rules.js';
 import type { CompiledRules, RedactRule } from './redact/rules.js';
 import { SECRETS } from './redact/secrets.js';
+import type { Delivery } from './delivery.js';
 import { registry } from './registry.js';
 
 /** What holds for all decisions of the process; what `audited` is told for one place is added to it, or overrides it. */
@@ -24,6 +25,8 @@ export interface DecisionSettings extends MaskingKeys {
    * recorded can be recognised. What is beyond has no digest. Default: 16 MiB.
    */
   digestBytesMax?: number | undefined;
+  /** How safe a record is before the caller gets the decision, where the option of the same name does not say. Default: `durable`. */
+  delivery?: Delivery | undefined;
 }
 
 const SETTINGS: Record<keyof DecisionSettings, readonly [expected: string, check: Check]> = {
@@ -37,6 +40,7 @@ const SETTINGS: Record<keyof DecisionSettings, readonly [expected: string, check
     (value) => isObject(value) && isKeyId(value['id']) && isKey(value['key']),
   ],
   encrypt: ['a function of a text that returns its ciphertext', (value) => typeof value === 'function'],
+  delivery: OPTIONS.delivery,
   digestBytesMax: ['a number of bytes, 0 or more', (value) => typeof value === 'number' && value >= 0],
 };
 
@@ -66,6 +70,16 @@ export function processRules(): readonly CompiledRules[] {
     compiled = { settings, rules: settings.secrets === false ? rules : [...rules, SECRETS] };
   }
   return compiled.rules;
+}
+
+/** How safe a record must be, by the option, else by the setting of the process. */
+export function deliveryOf({ delivery }: { delivery?: Delivery | undefined }): Delivery {
+  return delivery ?? registry().settings.delivery ?? 'durable';
+}
+
+/** Whether a decision must not be released without a safe record. */
+export function isRequired({ options }: { options: { delivery?: Delivery | undefined } }): boolean {
+  return deliveryOf(options) === 'required';
 }
 
 function isKeyId(value: unknown): boolean {

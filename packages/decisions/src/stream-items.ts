@@ -1,5 +1,6 @@
 import { context } from '@opentelemetry/api';
 import type { Call, DecisionSite } from './decision.js';
+import { afterwards } from './delivery.js';
 import { read } from './forms.js';
 import type { ListEncoder } from './json.js';
 import type { DecisionOptions } from './options.js';
@@ -59,6 +60,8 @@ export class StreamCollector implements StreamObserver {
       ...(how === 'failed' && { error: { value } }),
       ...(how !== 'failed' && signal !== undefined && { error: { value: read(() => signal.reason as unknown) } }),
     });
+    // The consumer has the items already.
+    afterwards(this.#call.hold);
   }
 }
 

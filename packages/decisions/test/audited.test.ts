@@ -389,6 +389,7 @@ test('the package exports what it promises, and nothing else', async () => {
   const api = await import('@decision-trail/decisions');
   expect(Object.keys(api).toSorted((a, b) => a.localeCompare(b))).toEqual([
     'audited',
+    'AuditUnavailableError',
     'configureDecisions',
     'conventions',
     'currentDecision',
@@ -396,6 +397,7 @@ test('the package exports what it promises, and nothing else', async () => {
     'recordDecision',
     'recordOutcome',
     'recordReview',
+    'registerDecisionSink',
     'startDecision',
     'withDecisions',
   ]);

@@ -174,3 +174,6 @@ declare const local: boolean;
 audited({ model: { name: 'loan', version }, redact: local ? undefined : [{ key: 'ssn', method: 'drop' }] });
 audited({ model: { name: 'loan', version }, score: undefined, span: undefined }, () => 1);
 audited({ model: 'm', reasons: () => [{ code: 'A', text: version, weight: undefined }] });
+
+const required = audited({ model: 'm', delivery: 'required' }, async (n: number) => n);
+is<(n: number) => Promise<number>>()(required);

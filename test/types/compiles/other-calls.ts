@@ -41,6 +41,7 @@ recordDecision({ model: 'rules', input: 1, error: new Error('timed out'), durati
 
 configureDecisions({ redact: [{ pattern: /\d{9}/, method: 'hash' }], hashKey: { id: 'k1', key: new Uint8Array(32) } });
 configureDecisions({ actor: undefined, secrets: false, digestBytesMax: 0 });
+configureDecisions({ delivery: 'required' });
 
 const record = JSON.parse('{}') as DecisionRecord;
 is<unknown>()(record.input);
@@ -52,5 +53,5 @@ is<string>()(conventions.ATTR_DECISION_ID);
 try {
   configureDecisions({});
 } catch (error) {
-  if (error instanceof DecisionTrailError) is<'INVALID_OPTIONS' | 'NOT_DECORATABLE'>()(error.code);
+  if (error instanceof DecisionTrailError) is<'INVALID_OPTIONS' | 'NOT_DECORATABLE' | 'AUDIT_UNAVAILABLE'>()(error.code);
 }

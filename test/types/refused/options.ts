@@ -77,3 +77,6 @@ audited({ model: 'loan', span: 'no' });
 
 //! Type 'string' is not assignable to type 'boolean | BatchParts<any, any> | undefined'.
 audited({ model: 'loan', batch: 'yes' });
+
+//! Type '"sometimes"' is not assignable to type 'Delivery | undefined'.
+audited({ model: 'loan', delivery: 'sometimes' }, approve);

@@ -38,25 +38,40 @@ function onThen(thenable: object, fulfilled: (value: unknown) => void, rejected:
   return true;
 }
 
-/** What stands in place of a `then`: it passes on to the original, and tells the first time how that settles. */
+/**
+ * What stands in place of a `then`: it passes on to the original, and tells the first time how that settles. Where
+ * `fulfilled` throws, it settles with that error instead.
+ */
 export function observedThen(
   then: Method,
   fulfilled: (value: unknown) => void,
   rejected: (error: unknown) => void,
 ): Method {
   let isSettled = false;
-  const once = (settle: (value: unknown) => void, callback: unknown, otherwise: (value: unknown) => unknown) => {
-    return (value: unknown): unknown => {
-      if (!isSettled) settle(value);
-      isSettled = true;
-      return typeof callback === 'function' ? (callback(value) as unknown) : otherwise(value);
-    };
+  let refusal: { error: unknown } | undefined;
+  const tellOnce = (settle: (value: unknown) => void, value: unknown): void => {
+    if (isSettled) return;
+    isSettled = true;
+    try {
+      settle(value);
+    } catch (error) {
+      refusal = { error };
+    }
   };
   return inPlaceOf(then, (self, [onFulfilled, onRejected, ...rest]) => {
-    const onValue = once(fulfilled, onFulfilled, (value) => value);
-    const onError = once(rejected, onRejected, (error) => {
+    const onRefused = (error: unknown): unknown => {
+      if (typeof onRejected === 'function') return onRejected(error) as unknown;
       throw error;
-    });
+    };
+    const onValue = (value: unknown): unknown => {
+      tellOnce(fulfilled, value);
+      if (refusal !== undefined) return onRefused(refusal.error);
+      return typeof onFulfilled === 'function' ? (onFulfilled(value) as unknown) : value;
+    };
+    const onError = (error: unknown): unknown => {
+      tellOnce(rejected, error);
+      return onRefused(error);
+    };
     return Reflect.apply(then, self, [onValue, onError, ...rest]);
   });
 }
