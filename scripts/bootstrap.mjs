@@ -23,6 +23,7 @@ const TASKS = {
     ['tsc', '-p', 'test/tsconfig.legacy.json'],
     ['knip'],
     ['publint', 'packages/decisions', '--strict', '--pack', 'npm'],
+    ['publint', 'packages/durable', '--strict', '--pack', 'npm'],
     ['publint', 'packages/node', '--strict', '--pack', 'npm'],
     ['publint', 'packages/review', '--strict', '--pack', 'npm'],
   ],

@@ -1,7 +1,8 @@
 /**
- * Runs the tests of `@decision-trail/decisions` on each supported Node.js in both lines of OpenTelemetry, with the packed
- * package installed as applications install it. With `--write`, the table of a run in which all passed becomes
- * `docs/compatibility.md`; where `TEST_REPORT_DIR` is set, Vitest's JSON reports are left there.
+ * Runs the tests of `@decision-trail/decisions`, and those of `@decision-trail/durable` that need an SDK, on each supported
+ * Node.js in both lines of OpenTelemetry, with the packed packages installed as applications install them. With `--write`,
+ * the table of a run in which all passed becomes `docs/compatibility.md`; where `TEST_REPORT_DIR` is set, Vitest's JSON
+ * reports are left there.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,10 +28,10 @@ process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 const reportDir = path.resolve(process.env['TEST_REPORT_DIR'] ?? path.join(dir, 'reports'));
 mkdirSync(reportDir, { recursive: true });
 
-say('packing @decision-trail/decisions; installing it in both lines of OpenTelemetry, and each Node.js');
-const [lines, nodes] = await Promise.all([pack(dir).then((tarball) => installLines(dir, tarball)), installNodes()]);
+say('packing decisions and durable; installing them in both lines of OpenTelemetry, and each Node.js');
+const [lines, nodes] = await Promise.all([pack(dir).then((packed) => installLines(dir, packed)), installNodes()]);
 
-say('running its tests');
+say('running their tests');
 const cells = nodes.flatMap((node) => lines.map((line) => ({ node, line })));
 const outcomes: Outcome[] = [];
 const waiting = cells.values();
@@ -79,8 +80,8 @@ function order({ node, line }: Outcome): number {
 function page(markdown: string): string {
   return `# Compatibility
 
-\`@decision-trail/decisions\`, packed and installed by npm, in its whole test suite on each supported Node.js in both lines of
-OpenTelemetry JS. In each cell it is loaded by \`import\` and by \`require()\` in plain Node.js as well, leaves nothing behind
+\`@decision-trail/decisions\` in its whole test suite, and \`@decision-trail/durable\` in that of its processors, packed and installed
+by npm, on each supported Node.js in both lines of OpenTelemetry JS. In each cell the decorator is loaded by \`import\` and by \`require()\` in plain Node.js as well, leaves nothing behind
 in the process by that, and records a decision through that line's SDK.
 
 ${markdown}

@@ -17,6 +17,7 @@ const root = path.resolve(import.meta.dirname, '..');
 const cli = path.join(root, 'packages/review/dist/bin.js');
 const dataDir = path.join(root, '.decision-trail');
 const store = path.join(dataDir, 'decisions.db');
+const spool = path.join(dataDir, 'spool');
 
 /** The examples, and how each is started; the decorator is all that the first one has of Decision Trail. */
 const EXAMPLES = [
@@ -43,6 +44,7 @@ try {
 async function main(): Promise<void> {
   // Each run shows the decisions of this run.
   for (const suffix of ['', '-wal', '-shm']) rmSync(store + suffix, { force: true });
+  rmSync(spool, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });
 
   const free = await isFree(OTLP_PORT);
@@ -115,6 +117,7 @@ async function runExample(name: string, args: string[], endpoint: string): Promi
   const lines = await output(args, path.join(root, 'examples', name), {
     OTEL_SERVICE_NAME: name,
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    DECISION_TRAIL_SPOOL_DIR: spool,
   });
   for (const line of lines) console.log(`  ${line}`);
   const made = /^(\d+) decisions made$/.exec(lines.at(-1) ?? '')?.[1];

@@ -46,6 +46,8 @@ const SNIPPETS: Record<string, Snippet> = {
   'own-sdk.ts': { page: 'README.md', records: 1 },
   'decisions.ts': { page: 'packages/decisions/README.md', records: 2 },
   'node.ts': { page: 'packages/node/README.md', records: 0 },
+  'durable.ts': { page: 'packages/durable/README.md', records: 0 },
+  'durable-sdk.ts': { page: 'docs/durable-delivery.md', records: 1 },
   'review.ts': { page: 'packages/review/README.md', records: 0 },
   'method.ts': { page: RECIPES, records: 1 },
   'a-function.ts': { page: RECIPES, records: 1 },
@@ -220,7 +222,7 @@ function anchorsOf(text: string): string[] {
 }
 
 test('every package has its version in the code', () => {
-  for (const name of ['decisions', 'review']) {
+  for (const name of ['decisions', 'durable', 'review']) {
     const { version } = JSON.parse(page(`packages/${name}/package.json`)) as { version: string };
     expect(page(`packages/${name}/src/version.ts`)).toContain(`'${version}'`);
   }

@@ -31,10 +31,10 @@ async function decisionTrail(...args: string[]): Promise<string[]> {
 }
 
 /** Lists a source until it has so many decisions. */
-async function arrived(source: string, count: number): Promise<string[]> {
+async function arrived(source: string, count: number, ...filter: string[]): Promise<string[]> {
   const deadline = performance.now() + ARRIVED_TIMEOUT_MS;
   for (;;) {
-    const bodies = await decisionTrail('list', '--source', source, '--json');
+    const bodies = await decisionTrail('list', '--source', source, '--json', ...filter);
     if (bodies.length >= count || performance.now() > deadline) return bodies;
     await delay(POLL_MS);
   }
@@ -131,6 +131,37 @@ describe.skipIf(skipped)(`decisions end to end${reason}`, { timeout: TIMEOUT_MS 
     expect(logs.result.flatMap(({ values }) => values.map(([, line]) => line))).toEqual([emitted[123]]);
   });
 
+  test('5,000 decisions in one burst, made while the Collector is dead by a process that is then killed: all in both', async () => {
+    const start = (): ChildProcess =>
+      fork(path.join(import.meta.dirname, 'burst.mjs'), {
+        execArgv: ['--import', '@decision-trail/node/register'],
+        cwd: import.meta.dirname,
+        env: {
+          ...process.env,
+          OTEL_SERVICE_NAME: 'burst',
+          OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+          DECISION_TRAIL_SPOOL_DIR: path.join(dir, 'spool'),
+        },
+      });
+    await collector.kill();
+    const first = start();
+    first.send({ count: 5_000 });
+    const [ids] = (await once(first, 'message')) as [string[]];
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    await collector.start();
+
+    const second = start();
+    try {
+      for (const source of [`loki:${loki.url}`, `jaeger:${jaeger.url}`]) {
+        const bodies = await arrived(source, 5_000, '--model', 'burst');
+        expect(bodies.map((body) => (JSON.parse(body) as DecisionRecord).id).toSorted()).toEqual(ids.toSorted());
+      }
+    } finally {
+      second.kill();
+    }
+  });
+
   test('the embedded store lists the same bytes as Loki, in the same order', async () => {
     const { startReceiver, Store } = await import('@decision-trail/review');
     const file = path.join(dir, 'same.db');
@@ -158,6 +189,6 @@ describe.skipIf(skipped)(`decisions end to end${reason}`, { timeout: TIMEOUT_MS 
     }
     const inStore = await decisionTrail('list', '--source', `sqlite:${file}`, '--json');
     expect(inStore).toHaveLength(1000);
-    expect(inStore).toEqual(await decisionTrail('list', '--source', `loki:${loki.url}`, '--json'));
+    expect(inStore).toEqual(await decisionTrail('list', '--source', `loki:${loki.url}`, '--json', '--model', 'e2e'));
   });
 });

@@ -47,9 +47,10 @@ beforeAll(async () => {
 afterAll(() => scratch?.remove());
 
 describe('what is published', () => {
-  test('is the three packages', () => {
+  test('is the four packages', () => {
     expect(scratch.tarballs.map(({ manifest }) => manifest.name).toSorted()).toEqual([
       '@decision-trail/decisions',
+      '@decision-trail/durable',
       '@decision-trail/node',
       '@decision-trail/review',
     ]);
@@ -135,7 +136,7 @@ describe("in a stranger's project", { timeout: TIMEOUT_MS }, () => {
     expect(await ended).toEqual([0, null]);
   });
 
-  test('all three packages work together in one process', async () => {
+  test('the packages work together in one process', async () => {
     expect(await scratch.run('node', ['dist/standard/one-process.js', 'one-process.db'])).toBe('risk 0.625 0.5\n');
   });
 });

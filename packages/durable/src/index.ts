@@ -4,3 +4,11 @@
  */
 export { SpoolError } from './errors.js';
 export type { SpoolErrorCode } from './errors.js';
+export { withoutDecisions } from './filter.js';
+export { DurableLogRecordProcessor } from './log-processor.js';
+export type { LogRecordOptions } from './log-processor.js';
+export type { SpoolOptions, WhenFull } from './options.js';
+export { DurableSpanProcessor } from './span-processor.js';
+export type { SpanOptions } from './span-processor.js';
+export { openSpool } from './spool.js';
+export type { SignalStatus, Spool, SpoolStatus } from './spool.js';

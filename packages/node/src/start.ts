@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { configureDecisions } from '@decision-trail/decisions';
+import type { Delivery } from '@decision-trail/decisions';
+import { DurableLogRecordProcessor, DurableSpanProcessor, openSpool, SpoolError } from '@decision-trail/durable';
+import type { Spool } from '@decision-trail/durable';
 import { diag, logs, trace } from '@opentelemetry/api';
 import type { ProxyTracerProvider } from '@opentelemetry/api';
 import { getBooleanFromEnv, getStringFromEnv, getStringListFromEnv } from '@opentelemetry/core';
@@ -31,19 +35,43 @@ export interface StartOptions {
    * `OTEL_EXPORTER_OTLP_ENDPOINT` says, else `http://localhost:4318`.
    */
   endpoint?: string;
+  /**
+   * Directory in which records are kept until the Collector has them. Default: `DECISION_TRAIL_SPOOL_DIR`, else
+   * `.decision-trail/spool` in the working directory.
+   */
+  spoolDirectory?: string;
+  /**
+   * How safe the record of a decision is before its caller gets the decision. Default: `DECISION_TRAIL_DELIVERY`, else
+   * `durable`.
+   */
+  delivery?: Delivery;
   /** OpenTelemetry instrumentations to run beside the decisions. Default: none. */
   instrumentations?: NodeSDKConfiguration['instrumentations'];
 }
 
 /** A running trail. */
 export interface DecisionTrail {
-  /** Resolves when every decision made so far was delivered, or delivery has failed and was reported. */
+  /** Resolves when every decision made so far was delivered, or cannot be now, which is reported. */
   flush(): Promise<void>;
-  /** Delivers what is left and stops. Resolves within the time-outs of the exporters, whatever happens; never rejects. */
+  /**
+   * Resolves when the records of all decisions made so far are on stable storage; rejects where they cannot be, and where no
+   * spool is used.
+   */
+  commit(): Promise<void>;
+  /**
+   * Delivers what is left and stops. Resolves after ten seconds at most, whatever happens; never rejects. What is not delivered
+   * by then stays in the spool, and the next start delivers it.
+   */
   shutdown(): Promise<void>;
 }
 
-const NOT_STARTED: DecisionTrail = { flush: async () => {}, shutdown: async () => {} };
+const NOT_STARTED: DecisionTrail = {
+  flush: async () => {},
+  commit: async () => {
+    throw new StartError('NO_SPOOL', 'Decision Trail is disabled in this process, so nothing is kept');
+  },
+  shutdown: async () => {},
+};
 
 /** The trail of this process; there is at most one. */
 let running: DecisionTrail | undefined;
@@ -57,7 +85,8 @@ let running: DecisionTrail | undefined;
  * A second call returns the running trail. With `OTEL_SDK_DISABLED=true` or `DECISION_TRAIL_DISABLED=true` nothing is
  * started, and decorated functions are called straight through.
  *
- * @throws {StartError} `INVALID_OPTIONS`, or `SDK_ALREADY_REGISTERED` where the application runs another SDK.
+ * @throws {StartError} `INVALID_OPTIONS`; `SDK_ALREADY_REGISTERED` where the application runs another SDK; `NO_SPOOL` where
+ * `delivery` is `required` and records cannot be kept on disk.
  */
 export function startDecisionTrail(options: StartOptions = {}): DecisionTrail {
   checkOptions(options);
@@ -66,7 +95,11 @@ export function startDecisionTrail(options: StartOptions = {}): DecisionTrail {
   refuseSecondSdk();
   reportToStderr();
 
-  const processor = logProcessor(options.endpoint);
+  const delivery = deliveryOf(options);
+  // First: where nothing can be kept that is required, no decision must be released either.
+  if (delivery !== undefined) configureDecisions({ delivery });
+  const spool = openedSpool(options, delivery);
+  const processor = spool === undefined ? countedProcessor(options.endpoint) : undefined;
   const sdk = new NodeSDK({
     // The detectors of the SDK can be switched off, but the records of each instance need an id that tells them apart.
     resource: defaultResource().merge(resourceFromAttributes({ 'service.instance.id': randomUUID() })),
@@ -76,10 +109,7 @@ export function startDecisionTrail(options: StartOptions = {}): DecisionTrail {
     }),
     instrumentations: options.instrumentations ?? [],
     ...(options.serviceName !== undefined && { serviceName: options.serviceName }),
-    ...(options.endpoint !== undefined && {
-      traceExporter: new OTLPTraceExporter({ url: url(options.endpoint, 'traces') }),
-    }),
-    ...(processor !== undefined && { logRecordProcessors: [processor] }),
+    ...(spool === undefined ? exporting(options.endpoint, processor) : keeping(spool)),
   });
   sdk.start();
 
@@ -92,6 +122,11 @@ export function startDecisionTrail(options: StartOptions = {}): DecisionTrail {
     removeHandlers();
     return (stopped ??= settle([sdk.shutdown()]));
   };
+  const commit = async (): Promise<void> => {
+    if (spool === undefined)
+      throw new StartError('NO_SPOOL', 'records are kept in memory only; see the warning at the start');
+    await spool.commit();
+  };
   const tooLate = (): void => {
     const waiting = processor?.waiting ?? 0;
     if (waiting === 0) return;
@@ -100,12 +135,82 @@ export function startDecisionTrail(options: StartOptions = {}): DecisionTrail {
     );
   };
   const removeHandlers = onEnd({ flush, shutdown, tooLate });
-  running = { flush, shutdown };
+  running = { flush, commit, shutdown };
   return running;
 }
 
+type Processors = Pick<NodeSDKConfiguration, 'logRecordProcessors' | 'spanProcessors' | 'traceExporter'>;
+
+/** All log records and spans go through the spool, in the order in which they were made. */
+function keeping(spool: Spool): Partial<Processors> {
+  return {
+    logRecordProcessors: [new DurableLogRecordProcessor({ spool, records: 'all' })],
+    ...(isOtlpProtobuf('TRACES') && { spanProcessors: [new DurableSpanProcessor({ spool, spans: 'all' })] }),
+  };
+}
+
+/** All log records and spans go out from memory. */
+function exporting(
+  endpoint: string | undefined,
+  processor: CountedLogRecordProcessor | undefined,
+): Partial<Processors> {
+  return {
+    ...(endpoint !== undefined && { traceExporter: new OTLPTraceExporter({ url: url(endpoint, 'traces') }) }),
+    ...(processor !== undefined && { logRecordProcessors: [processor] }),
+  };
+}
+
+/**
+ * The spool; `undefined` where the environment asks for another exporter or protocol than it delivers by, and where there is
+ * no directory for it, which is told of.
+ */
+function openedSpool({ endpoint, spoolDirectory }: StartOptions, delivery: Delivery | undefined): Spool | undefined {
+  const isRequired = delivery === 'required';
+  if (!isOtlpProtobuf('LOGS')) {
+    if (!isRequired) return undefined;
+    throw new StartError('NO_SPOOL', 'with delivery "required", log records must go out by OTLP as http/protobuf');
+  }
+  try {
+    return openSpool({
+      ...(endpoint !== undefined && { endpoint }),
+      ...(spoolDirectory !== undefined && { directory: spoolDirectory }),
+    });
+  } catch (error) {
+    if (!(error instanceof SpoolError)) throw error;
+    if (error.code === 'INVALID_OPTIONS') throw new StartError('INVALID_OPTIONS', error.message, { cause: error });
+    if (isRequired) throw new StartError('NO_SPOOL', error.message, { cause: error });
+    diag.warn(`${error.message}; records are kept in memory only until they are delivered, and lost with the process`);
+    return undefined;
+  }
+}
+
+function deliveryOf({ delivery }: StartOptions): Delivery | undefined {
+  const given = delivery ?? getStringFromEnv('DECISION_TRAIL_DELIVERY');
+  if (given === undefined || isDelivery(given)) return given;
+  throw new StartError('INVALID_OPTIONS', `DECISION_TRAIL_DELIVERY must be one of ${DELIVERIES.join(', ')}`);
+}
+
+const DELIVERIES: readonly string[] = ['best-effort', 'durable', 'required'] satisfies Delivery[];
+
+function isDelivery(value: unknown): value is Delivery {
+  return typeof value === 'string' && DELIVERIES.includes(value);
+}
+
+/** Whether the environment has a signal sent by OTLP as protobuf over HTTP, which is the default. */
+function isOtlpProtobuf(signal: 'LOGS' | 'TRACES'): boolean {
+  const exporters = getStringListFromEnv(`OTEL_${signal}_EXPORTER`) ?? [];
+  if (exporters.length > 1 || (exporters[0] ?? 'otlp') !== 'otlp') return false;
+  return (protocolOf(signal) ?? 'http/protobuf') === 'http/protobuf';
+}
+
+function protocolOf(signal: 'LOGS' | 'TRACES'): string | undefined {
+  const protocol =
+    getStringFromEnv(`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`) ?? getStringFromEnv('OTEL_EXPORTER_OTLP_PROTOCOL');
+  return protocol?.trim();
+}
+
 /** Counts the records on their way; `undefined` where the environment asks for something other than OTLP. */
-function logProcessor(endpoint: string | undefined): CountedLogRecordProcessor | undefined {
+function countedProcessor(endpoint: string | undefined): CountedLogRecordProcessor | undefined {
   if (endpoint !== undefined)
     return new CountedLogRecordProcessor(new ProtobufLogExporter({ url: url(endpoint, 'logs') }));
   const exporters = getStringListFromEnv('OTEL_LOGS_EXPORTER') ?? [];
@@ -115,9 +220,7 @@ function logProcessor(endpoint: string | undefined): CountedLogRecordProcessor |
 
 /** The exporter for the protocol that the environment names, with the standard's own default. */
 function otlpLogExporter(): LogRecordExporter {
-  const protocol =
-    getStringFromEnv('OTEL_EXPORTER_OTLP_LOGS_PROTOCOL') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_PROTOCOL');
-  switch (protocol?.trim()) {
+  switch (protocolOf('LOGS')) {
     case 'grpc':
       return new GrpcLogExporter();
     case 'http/json':
@@ -152,6 +255,8 @@ function refuseSecondSdk(): void {
 const OPTIONS: Record<keyof StartOptions, readonly [expected: string, check: (value: unknown) => boolean]> = {
   serviceName: ['a name', (value) => typeof value === 'string' && value !== ''],
   endpoint: ['an http:// or https:// URL such as "http://localhost:4318"', isHttpUrl],
+  spoolDirectory: ['the path of a directory', (value) => typeof value === 'string' && value !== ''],
+  delivery: [`one of ${DELIVERIES.join(', ')}`, isDelivery],
   instrumentations: ['a list of OpenTelemetry instrumentations', Array.isArray],
 };
 

@@ -112,34 +112,57 @@ describe('a process that ends delivers what it has', () => {
     expect(count()).toEqual({ logs: 2, spans: 2 });
   });
 
-  test('on an uncaught error, which stays what it is; what could not be sent is told of', async () => {
-    const ended = await run(`${MODEL} predict(1); throw new Error('bug of the application');`);
-    expect(ended.code).toBe(1);
-    expect(ended.stderr).toContain('bug of the application');
-    expect(ended.stderr).toContain('the process ended before 1 log records were delivered');
+  test('with nothing to deliver to, it ends after a while, and says where the records are', async () => {
+    const ended = await run(`${MODEL} console.log(predict(21));`, {
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' },
+    });
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toMatch(/ECONNREFUSED 127\.0\.0\.1:9\); they wait on disk, and delivery is tried again\n/);
+    expect(ended.stderr).not.toMatch(/^\s+at /m);
+    await run(`import '@decision-trail/node';`);
+    expect(count()).toEqual({ logs: 1, spans: 1 });
+  });
+});
+
+describe('a process that has no time to deliver leaves it to the next start', () => {
+  test.for<[string, string, Partial<Ended>]>([
+    ['an uncaught error, which stays what it is', `throw new Error('bug of the application');`, { code: 1 }],
+    ['process.exit', 'process.exit(3);', { code: 3 }],
+    ['SIGKILL', `process.kill(process.pid, 'SIGKILL');`, { signal: 'SIGKILL' }],
+  ])('%s', async ([, end, outcome]) => {
+    const ended = await run(`${MODEL} for (let n = 0; n < 300; n++) predict(n); ${end}`);
+    expect(ended).toMatchObject(outcome);
+    expect(ended.stderr).not.toContain('decision-trail');
+    expect(count()).toEqual({ logs: 0, spans: 0 });
+    expect(await run(MODEL)).toEqual({ code: 0, signal: null, stderr: '' });
+    expect(count()).toEqual({ logs: 300, spans: 300 });
+  });
+});
+
+describe('where records cannot be kept on disk', () => {
+  // Root may write everywhere, but not below a file.
+  const env = { DECISION_TRAIL_SPOOL_DIR: '/dev/null/spool' };
+
+  test('they are kept in memory, which is told of; what is lost with the process is counted', async () => {
+    const ended = await run(`${MODEL} predict(1); predict(2); process.exit(3);`, { env });
+    expect(ended.code).toBe(3);
+    expect(ended.stderr.split('\n')).toEqual([
+      expect.stringMatching(/^decision-trail: warning: .*\/dev\/null\/spool.*records are kept in memory only/),
+      'decision-trail: error: the process ended before 2 log records were delivered; ' +
+        'await trail.shutdown() before process.exit()',
+      '',
+    ]);
   });
 
-  test('but process.exit leaves no time: it says how many were not delivered', async () => {
-    const ended = await run(`${MODEL} predict(1); predict(2); process.exit(3);`);
-    expect(ended.code).toBe(3);
-    expect(ended.stderr).toBe(
-      'decision-trail: error: the process ended before 2 log records were delivered; ' +
-        'await trail.shutdown() before process.exit()\n',
-    );
+  test('nothing starts where a record is required', async () => {
+    const ended = await run(`${MODEL} predict(1);`, { env: { ...env, DECISION_TRAIL_DELIVERY: 'required' } });
+    expect(ended.stderr).toMatch(/^decision-trail: warning: .*\/dev\/null\/spool/);
+    expect(ended.stderr).toContain('AuditUnavailableError');
+    expect(ended.code).toBe(1);
   });
 });
 
 describe('settings', () => {
-  test('a Collector that is down: the decisions are made, the loss is told in lines without a stack', async () => {
-    const ended = await run(`${MODEL} console.log(predict(21));`, {
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT: '300' },
-    });
-    expect(ended.code).toBe(0);
-    expect(ended.stderr).toContain('ECONNREFUSED 127.0.0.1:9');
-    expect(ended.stderr).toContain('1 of 1 log records were lost');
-    expect(ended.stderr).not.toMatch(/^\s+at /m);
-  });
-
   test('the standard variables are obeyed', async () => {
     await run(`${MODEL} predict(1);`, {
       env: {

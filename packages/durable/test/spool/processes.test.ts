@@ -45,7 +45,7 @@ async function race(directory: string, count: number): Promise<string[]> {
   const results = await Promise.all(next.map((line) => line()));
   for (const racer of racers) racer.stdin.write('end\n');
   const after = await Promise.all(next.map((line) => line()));
-  await Promise.all(racers.map((racer) => (racer.exitCode === null ? once(racer, 'exit') : undefined)));
+  await Promise.all(racers.filter(({ exitCode }) => exitCode === null).map((racer) => once(racer, 'exit')));
   expect(after).toEqual(results.map((result) => (result === 'won' ? 'still' : 'not')));
   return results;
 }
