@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { context, logs, trace } from '@opentelemetry/api';
+import { context, logs, SeverityNumber, trace } from '@opentelemetry/api';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -132,6 +132,6 @@ function emit(input: Applicant, decision: number): Record<string, string | numbe
   const body = JSON.stringify({ schema: 'decision/1', id, timestamp, model: { name: 'risk' }, input, decision });
   logs
     .getLogger('by-hand')
-    .emit({ eventName: 'decision.made', severityNumber: 9, severityText: 'INFO', body, attributes });
+    .emit({ eventName: 'decision.made', severityNumber: SeverityNumber.INFO, severityText: 'INFO', body, attributes });
   return attributes;
 }

@@ -1,4 +1,5 @@
 import type { Comparison } from './compare.ts';
+import type { DeliveryRow } from './delivery.ts';
 
 export interface Row extends Comparison {
   readonly name: string;
@@ -37,4 +38,18 @@ export function cellsOf({ name, baselineNs, auditedNs, addedNs, ratio }: Row): s
 export function cellsOfLarge({ name, addedMs, addedBytes, addedPeakBytes }: LargeRow): string[] {
   const kib = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
   return [name, time(addedMs * 1e6), kib(addedBytes), kib(addedPeakBytes)];
+}
+
+export function cellsOfDelivery({ name, plain, durable, ratio }: DeliveryRow): string[][] {
+  const figures = [
+    ['CPU', 'cpuUs'],
+    ['call, median', 'callP50Us'],
+    ['call, p99.9', 'callP999Us'],
+  ] as const;
+  return figures.map(([figure, key]) => [
+    `${name}: ${figure}`,
+    time(plain[key] * 1000),
+    time(durable[key] * 1000),
+    `${ratio[key].toFixed(2)} x`,
+  ]);
 }
