@@ -50,6 +50,7 @@ const SNIPPETS: Record<string, Snippet> = {
   'durable-sdk.ts': { page: 'docs/durable-delivery.md', records: 1 },
   'review.ts': { page: 'packages/review/README.md', records: 0 },
   'method.ts': { page: RECIPES, records: 1 },
+  'required.ts': { page: RECIPES, records: 1 },
   'a-function.ts': { page: RECIPES, records: 1 },
   'remote-call.ts': { page: RECIPES, records: 2 },
   'nest.ts': { page: RECIPES, records: 1, experimentalDecorators: true },
