@@ -18,10 +18,12 @@ import { VERSION } from './version.js';
 /** What a courier tells of; none of these may throw. */
 export interface CourierEvents {
   /** The Collector has acknowledged records, of this process or of an earlier one. */
-  delivered(signal: Signal, count: number): void;
+  delivered(signal: Signal, count: number, streamId: string): void;
   /** Records no longer wait, so that there may be room again. */
   freed(): void;
   lost(loss: Loss): void;
+  /** A stream of an earlier process is let go of: with nothing left that waits, or because delivery was stopped. */
+  released?(streamId: string, isEmpty: boolean): void;
   trouble(level: 'error' | 'warn', kind: string, message: string): void;
 }
 
@@ -56,7 +58,7 @@ export class Courier {
   readonly #urls: Readonly<Record<Signal, string>>;
   readonly #streams: Streams;
   /** Of the stream that this process writes. */
-  #own: { delivery: Delivery; writer: StreamWriter } | undefined;
+  #own: { delivery: Delivery; writer: StreamWriter; isReserved: boolean } | undefined;
   readonly #counts: Record<Signal, { appended: number; acknowledged: number; deadLettered: number; dropped: number }> =
     {
       logs: { appended: 0, acknowledged: 0, deadLettered: 0, dropped: 0 },
@@ -65,9 +67,12 @@ export class Courier {
   /** The stream of an earlier process that is being delivered. */
   #left: Delivery | undefined;
   #leftLoop: Promise<void> | undefined;
+  /** Not every stream without an owner could be taken over, the last time it was tried. */
+  #leftFailed = false;
   /** Streams of earlier processes in which nothing waits any more, and when that was found. */
   readonly #empty = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
+  #isReclaiming = false;
   #isStopped = false;
 
   /** @throws SpoolError `INVALID_OPTIONS` where it is not clear where and how to deliver. */
@@ -86,7 +91,7 @@ export class Courier {
   /** Delivers what a writer appends, and what is left of earlier processes. */
   start(writer: StreamWriter): void {
     const before = this.#own?.delivery;
-    this.#own = { delivery: this.#deliver(this.#streams.attach(writer), true), writer };
+    this.#own = { delivery: this.#deliver(this.#streams.attach(writer), true), writer, isReserved: false };
     void before?.stop();
     this.#timer ??= setInterval(() => void this.#round(), ROUND_MS).unref();
     void this.#round();
@@ -95,7 +100,14 @@ export class Courier {
   /** Says that something was appended. */
   wake(signal: Signal): void {
     this.#counts[signal].appended += 1;
-    this.#own?.delivery[signal].wake();
+    if (this.#own === undefined) return;
+    const { delivery } = this.#own;
+    if (!this.#own.isReserved) {
+      this.#own.isReserved = true;
+      delivery.stream.logs.reserve();
+      delivery.stream.traces.reserve();
+    }
+    delivery[signal].wake();
   }
 
   counts(signal: Signal): SignalCounts {
@@ -137,6 +149,16 @@ export class Courier {
     }
   }
 
+  /** Deletes all that was acknowledged, to make room, and tells when there is more. */
+  reclaim(): void {
+    if (this.#isReclaiming) return;
+    this.#isReclaiming = true;
+    void this.#clean(0).then((deletedBytes) => {
+      this.#isReclaiming = false;
+      if (deletedBytes > 0) this.#events.freed();
+    });
+  }
+
   /** Delivers all that waits now. Resolves with whether nothing is left, at the deadline at the latest. */
   async drain(timeoutMs: number): Promise<boolean> {
     if (this.#isStopped) return false;
@@ -153,7 +175,7 @@ export class Courier {
       const delivery = this.#left;
       if (delivery === undefined) await Promise.race([loop, Promise.resolve()]);
       else if (!(await delivery.drain(Math.max(0, until - performance.now())))) return false;
-      if (isOver) return true;
+      if (isOver) return !this.#leftFailed;
       // The loop goes on to the next one in a few microtasks; it waits for nothing else.
       await new Promise(setImmediate);
     }
@@ -178,18 +200,17 @@ export class Courier {
   /** Delivers the streams of earlier processes, one after the other; one such loop runs at a time. */
   #deliverLeft(): Promise<void> {
     this.#leftLoop ??= this.#runLeft()
-      .catch((error: unknown) =>
-        this.#events.trouble('error', 'left', `cannot take over what is left: ${String(error)}`),
-      )
+      .catch((error: unknown) => this.#failedToAdopt(error))
       .finally(() => (this.#leftLoop = undefined));
     return this.#leftLoop;
   }
 
   async #runLeft(): Promise<void> {
+    this.#leftFailed = false;
     for (const { id, state } of this.#streams.list()) {
       if (this.#isStopped) return;
       if (state !== 'free' || this.#isKept(id)) continue;
-      const stream = this.#streams.adopt(id);
+      const stream = this.#adopt(id);
       if (stream === undefined) continue;
       const delivery = this.#deliver(stream, false);
       this.#left = delivery;
@@ -197,12 +218,31 @@ export class Courier {
       delivery.traces.wake();
       await delivery.empty;
       this.#left = undefined;
+      // Now, since what is closed has nothing that waits.
+      const isEmpty = stream.drained;
       await delivery.stop();
       await this.#clean();
+      this.#events.released?.(id, isEmpty);
       if (!this.#streams.streams.includes(stream)) continue;
       this.#empty.set(id, Date.now());
       this.#streams.release(stream);
     }
+  }
+
+  /** Takes over a stream; one that cannot be taken over does not keep the others from being delivered. */
+  #adopt(id: string): Stream | undefined {
+    try {
+      return this.#streams.adopt(id);
+    } catch (error) {
+      this.#failedToAdopt(error);
+      this.#events.released?.(id, false);
+      return undefined;
+    }
+  }
+
+  #failedToAdopt(error: unknown): void {
+    this.#leftFailed = true;
+    this.#events.trouble('error', 'left', `cannot take over what is left: ${String(error)}`);
   }
 
   /** Whether a stream is known to hold nothing but what is kept for a while. */
@@ -211,13 +251,14 @@ export class Courier {
     return since !== undefined && Date.now() - since < this.#settings.retentionMs;
   }
 
-  async #clean(): Promise<void> {
-    const { retentionMs, retentionBytesMax } = this.#settings;
+  async #clean(retainedBytesMax: number = this.#settings.retentionBytesMax): Promise<number> {
+    const { retentionMs } = this.#settings;
     try {
-      await this.#streams.clean({ retentionMs, retainedBytesMax: retentionBytesMax });
+      return await this.#streams.clean({ retentionMs, retainedBytesMax });
     } catch (error) {
       if (!(error instanceof SpoolError)) throw error;
       this.#events.trouble('warn', 'clean', `acknowledged records cannot be cleaned away: ${error.message}`);
+      return 0;
     }
   }
 
@@ -231,7 +272,7 @@ export class Courier {
         events: {
           delivered: (frames) => {
             if (isOwn) this.#counts[signal].acknowledged += frames;
-            this.#events.delivered(signal, frames);
+            this.#events.delivered(signal, frames, stream.id);
           },
           retrying: (why) => this.#tellRetry('warn', signal, why),
           denied: (why) => this.#tellRetry('error', signal, why),
@@ -264,7 +305,7 @@ export class Courier {
   }
 
   #tellBuried(stream: Stream, signal: Signal, frames: readonly Frame[], note: Note): void {
-    const why = [note.reason, note.status, note.message].filter((part) => part !== undefined && part !== '').join(' ');
+    const why = wordsOf(note.reason, note.status, note.message);
     const told = frames.filter(({ origin }) => !Buffer.from(origin.scope).includes(OWN_SCOPE));
     if (told.length < frames.length) {
       // A record that tells of a loss, refused in its turn: another one would be refused as well.
@@ -277,12 +318,11 @@ export class Courier {
   }
 
   #tellRetry(level: 'warn' | 'error', signal: Signal, why: Answer): void {
-    const reason = [why.status, why.code, why.message].filter((part) => part !== undefined && part !== '').join(' ');
     const then = level === 'warn' ? 'is tried again' : 'is tried again, but needs a change of credentials or address';
     this.#events.trouble(
       level,
       `delivery ${signal}`,
-      `${this.#urls[signal]} does not take records (${reason}); they wait on disk, and delivery ${then}`,
+      `${this.#urls[signal]} does not take records (${reasonOf(why)}); they wait on disk, and delivery ${then}`,
     );
   }
 
@@ -343,7 +383,8 @@ class Delivery {
   }
 }
 
-function clientOf(settings: OtlpSettings): OtlpClient {
+/** What sends requests to where the settings say. */
+export function clientOf(settings: OtlpSettings): OtlpClient {
   return new OtlpClient(settings, {
     readResponse,
     userAgent: `OTel-OTLP-Exporter-JavaScript/${VERSION} decision-trail`,
@@ -351,6 +392,15 @@ function clientOf(settings: OtlpSettings): OtlpClient {
 }
 
 /** An address without what may be secret in it. */
-function shown({ url }: OtlpSettings): string {
+export function shown({ url }: OtlpSettings): string {
   return `${url.origin}${url.pathname}`;
+}
+
+/** Why a receiver has not taken a request, in a few words. */
+export function reasonOf({ status, code, message }: Answer): string {
+  return wordsOf(status, code, message);
+}
+
+function wordsOf(...parts: readonly (string | number | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join(' ');
 }

@@ -10,6 +10,8 @@ export type SpoolErrorCode =
   | 'TOO_LARGE'
   /** The file system failed: read-only, gone, broken. */
   | 'IO'
+  /** There is no such directory. */
+  | 'NOT_FOUND'
   /** A file is of a newer version, or is none of ours. */
   | 'UNKNOWN_FORMAT'
   /** The spool was closed. */

@@ -1,8 +1,27 @@
+import { SpoolError } from './errors.js';
 import { conventions } from '@decision-trail/decisions';
 
 /** Whether spans and log records of a scope are those of decisions. */
 export function isDecisionScope(scope: { readonly name: string } | undefined): boolean {
   return scope?.name === conventions.SCOPE_NAME;
+}
+
+/** @throws SpoolError `INVALID_OPTIONS` for an option that a processor does not have, or a value that is none of those. */
+export function checkProcessorOptions(
+  options: object,
+  known: Readonly<Record<string, readonly unknown[] | undefined>>,
+): void {
+  const isPlain = Object.getPrototypeOf(options) === Object.prototype;
+  const unknown = isPlain ? Object.keys(options).find((name) => !Object.hasOwn(known, name)) : options.constructor.name;
+  if (unknown !== undefined) {
+    const names = Object.keys(known).join(', ');
+    throw new SpoolError('INVALID_OPTIONS', `a durable processor takes an object with ${names}, not "${unknown}"`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const values = known[name];
+    if (value === undefined || values === undefined || values.includes(value)) continue;
+    throw new SpoolError('INVALID_OPTIONS', `a durable processor expects "${name}" to be one of ${values.join(', ')}`);
+  }
 }
 
 interface LogRecordProcessor {

@@ -2,7 +2,7 @@ import { registerDecisionSink } from '@decision-trail/decisions';
 import type { DecisionLogger, DecisionSink, SinkRecord, Taken } from '@decision-trail/decisions';
 import { trace } from '@opentelemetry/api';
 import type { Context, HrTime, SpanContext } from '@opentelemetry/api';
-import { isDecisionScope } from './filter.js';
+import { checkProcessorOptions, isDecisionScope } from './filter.js';
 import type { LogRecordLike } from './otlp/log-record.js';
 import type { ResourceLike, ScopeLike } from './otlp/origin.js';
 import { defaultSpool } from './spool.js';
@@ -43,8 +43,10 @@ export class DurableLogRecordProcessor implements DecisionSink {
   readonly #unregister: () => void;
   #isShutdown = false;
 
-  /** @throws SpoolError as `openSpool`, where no spool is given. */
-  constructor({ spool = defaultSpool(), records = 'decisions', forward = false }: LogRecordOptions = {}) {
+  /** @throws SpoolError `INVALID_OPTIONS`, and as `openSpool` where no spool is given. */
+  constructor(options: LogRecordOptions = {}) {
+    checkProcessorOptions(options, { spool: undefined, records: ['decisions', 'all'], forward: [true, false] });
+    const { spool = defaultSpool(), records = 'decisions', forward = false } = options;
     this.#spool = spool;
     this.#all = records === 'all';
     this.#forward = forward;

@@ -17,7 +17,7 @@ export interface SpoolOptions extends Omit<OtlpOptions, 'url'> {
   readonly directory?: string;
   /** Bytes of all that is kept in the directory at most. Default: 1 GiB. */
   readonly bytesMax?: number;
-  /** Bytes that are left free on the disk for others. Default: 64 MiB. */
+  /** Bytes that are left free on the disk for others. Default: 64 MiB, on a small disk a twentieth of it. */
   readonly freeBytesMin?: number;
   /** Default: `refuse`. */
   readonly whenFull?: WhenFull;
@@ -29,24 +29,45 @@ export interface SpoolOptions extends Omit<OtlpOptions, 'url'> {
   readonly commitIntervalMs?: number;
   /** How long `flush` and the end of the process wait for delivery. Default: 5,000 ms. */
   readonly flushTimeoutMs?: number;
-  /** Bytes of one file, 64 KiB to 16 MiB. Default: 16 MiB. */
+  /** Bytes of one file, 64 KiB to 16 MiB. Default: 16 MiB, on a small disk, or with a small `bytesMax`, a sixteenth of that. */
   readonly segmentBytesMax?: number;
 }
 
-/** The settings of a spool besides those of its delivery. */
-export type SpoolSettings = Required<Omit<SpoolOptions, keyof OtlpOptions>>;
+/** The settings of a spool besides those of its delivery; undefined is what depends on the disk. */
+export type SpoolSettings = Required<Omit<SpoolOptions, keyof OtlpOptions | 'freeBytesMin' | 'segmentBytesMax'>> &
+  Pick<SpoolOptions, 'freeBytesMin' | 'segmentBytesMax'>;
 
 const MIB = 1024 * 1024;
 const DEFAULTS: Omit<SpoolSettings, 'directory'> = {
   bytesMax: 1024 * MIB,
-  freeBytesMin: 64 * MIB,
   whenFull: 'refuse',
   retentionMs: 24 * 60 * 60_000,
   retentionBytesMax: 256 * MIB,
   commitIntervalMs: 1_000,
   flushTimeoutMs: 5_000,
-  segmentBytesMax: 16 * MIB,
 };
+
+/** What suits a disk, where the application has not said it. */
+export interface DiskLimits {
+  readonly freeBytesMin: number;
+  readonly segmentBytes: number;
+}
+
+const SEGMENT_BYTES_MIN = 64 * 1024;
+/** Acknowledged records make room a segment at a time, so there have to be several. */
+const SEGMENTS_ON_DISK = 16;
+
+/**
+ * @param diskBytes of the whole disk; `undefined` where it is not known.
+ */
+export function diskLimits(settings: SpoolSettings, diskBytes: number = Number.POSITIVE_INFINITY): DiskLimits {
+  const { bytesMax, freeBytesMin, segmentBytesMax } = settings;
+  const share = Math.floor(Math.min(bytesMax, diskBytes) / SEGMENTS_ON_DISK);
+  return {
+    freeBytesMin: freeBytesMin ?? Math.min(64 * MIB, Math.floor(diskBytes / 20)),
+    segmentBytes: segmentBytesMax ?? Math.min(16 * MIB, Math.max(SEGMENT_BYTES_MIN, share)),
+  };
+}
 
 const DIRECTORY_DEFAULT = '.decision-trail/spool';
 
@@ -57,7 +78,7 @@ const isCount = (min: number, max: number = Number.MAX_SAFE_INTEGER) => {
 /** Timers take no more. */
 const isTime = isCount(0, 2 ** 31 - 1);
 
-const CHECKS: Record<keyof SpoolSettings, readonly [expected: string, check: (value: unknown) => boolean]> = {
+const CHECKS: Record<keyof Required<SpoolSettings>, readonly [expected: string, check: (value: unknown) => boolean]> = {
   directory: ['the path of a directory', (value) => typeof value === 'string' && value !== ''],
   bytesMax: ['a number of bytes, 1 MiB or more', isCount(MIB)],
   freeBytesMin: ['a number of bytes', isCount(0)],
@@ -69,7 +90,7 @@ const CHECKS: Record<keyof SpoolSettings, readonly [expected: string, check: (va
   retentionBytesMax: ['a number of bytes', isCount(0)],
   commitIntervalMs: ['a number of milliseconds', isTime],
   flushTimeoutMs: ['a number of milliseconds', isTime],
-  segmentBytesMax: ['a number of bytes, 64 KiB to 16 MiB', isCount(64 * 1024, 16 * MIB)],
+  segmentBytesMax: ['a number of bytes, 64 KiB to 16 MiB', isCount(SEGMENT_BYTES_MIN, 16 * MIB)],
 };
 
 const OTLP_NAMES: ReadonlySet<string> = new Set<keyof OtlpOptions>([

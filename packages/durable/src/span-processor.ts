@@ -1,5 +1,5 @@
 import { TraceFlags } from '@opentelemetry/api';
-import { isDecisionScope } from './filter.js';
+import { checkProcessorOptions, isDecisionScope } from './filter.js';
 import type { ResourceLike, ScopeLike } from './otlp/origin.js';
 import type { SpanLike } from './otlp/span.js';
 import { defaultSpool } from './spool.js';
@@ -24,8 +24,10 @@ export class DurableSpanProcessor {
   readonly #all: boolean;
   #isShutdown = false;
 
-  /** @throws SpoolError as `openSpool`, where no spool is given. */
-  constructor({ spool = defaultSpool(), spans = 'decisions' }: SpanOptions = {}) {
+  /** @throws SpoolError `INVALID_OPTIONS`, and as `openSpool` where no spool is given. */
+  constructor(options: SpanOptions = {}) {
+    checkProcessorOptions(options, { spool: undefined, spans: ['decisions', 'all'] });
+    const { spool = defaultSpool(), spans = 'decisions' } = options;
     this.#spool = spool;
     this.#all = spans === 'all';
     spool.addUser();

@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Taken } from '@decision-trail/decisions';
 import { Courier } from './courier.js';
 import type { DroppedRange } from './courier.js';
@@ -7,8 +8,8 @@ import { leafHashOf } from './leaf-hash.js';
 import { Losses, lossRecord } from './losses.js';
 import type { Loss, LossReason } from './losses.js';
 import { SpoolMetrics } from './metrics.js';
-import { spoolSettings } from './options.js';
-import type { SpoolOptions, SpoolSettings } from './options.js';
+import { diskLimits, spoolSettings } from './options.js';
+import type { DiskLimits, SpoolOptions, SpoolSettings } from './options.js';
 import { ByteWriter } from './otlp/bytes.js';
 import { encodeLogRecord } from './otlp/log-record.js';
 import type { LogRecordLike } from './otlp/log-record.js';
@@ -59,6 +60,17 @@ const TOLD_MAX = 1_000;
 /** How often a record is encoded anew because encoding it has run code that made another. */
 const ENCODINGS_MAX = 3;
 
+/** Who delivers a spool without an application, and wants to see what happens. */
+export interface Watch {
+  /** In whose name losses are told of. */
+  readonly resource: ResourceLike;
+  delivered(streamId: string, signal: 'logs' | 'traces', count: number): void;
+  lost(loss: Loss): void;
+  released(streamId: string, isEmpty: boolean): void;
+  /** Gets what OpenTelemetry's `diag` would. */
+  trouble(message: string): void;
+}
+
 const SCOPE: ScopeLike = { name: '@decision-trail/durable', version: VERSION };
 
 /**
@@ -70,8 +82,10 @@ const SCOPE: ScopeLike = { name: '@decision-trail/durable', version: VERSION };
  */
 export class Spool {
   readonly #settings: SpoolSettings;
+  readonly #limits: DiskLimits;
   readonly #metrics: SpoolMetrics;
-  readonly #trouble = new Trouble();
+  readonly #trouble: Trouble;
+  readonly #watch: Watch | undefined;
   readonly #losses = new Losses();
   readonly #courier: Courier;
   readonly #bytes = new ByteWriter();
@@ -97,22 +111,35 @@ export class Spool {
   #lossTimer: NodeJS.Timeout | undefined;
   #users = 0;
   #end: Promise<void> | undefined;
-  readonly #onBeforeExit = (): void => void this.flush();
+  /** Records that had been handed over when the process was last at its end: it ends where none came since. */
+  #emittedAtEnd = -1;
+  readonly #onBeforeExit = (): void => {
+    const emitted = this.#emitted.logs + this.#emitted.traces;
+    if (emitted === this.#emittedAtEnd) return;
+    void this.flush().finally(() => (this.#emittedAtEnd = this.#emitted.logs + this.#emitted.traces));
+  };
 
   /** Use {@link openSpool}. */
-  constructor(options: SpoolOptions) {
+  constructor(options: SpoolOptions, watch?: Watch) {
     this.#settings = spoolSettings(options);
+    this.#limits = diskLimits(this.#settings, bytesOfDisk(this.#settings.directory));
+    this.#watch = watch;
+    if (watch !== undefined) this.#resource = watch.resource;
+    this.#trouble = new Trouble(watch && ((_, message) => watch.trouble(message)));
     this.#writer = this.#newWriter();
     this.#stamp = { streamId: this.#writer.streamId, sequence: 0, leafHash: undefined };
     this.#courier = new Courier(options, this.#settings, {
-      delivered: (signal, count) => {
+      delivered: (signal, count, streamId) => {
         this.#metrics.exported(signal, count);
+        watch?.delivered(streamId, signal, count);
       },
       freed: () => {
         this.#isStale = true;
+        if (!this.#hasSpace) this.#lookAtMs = 0;
         if (this.#waiting.length > 0 || this.#losses.pending > 0) this.#makeRoom();
       },
       lost: (loss) => this.#lose(loss),
+      released: (streamId, isEmpty) => watch?.released(streamId, isEmpty),
       trouble: (level, kind, message) => this.#trouble.report(level, kind, message),
     });
     this.#metrics = new SpoolMetrics({
@@ -159,6 +186,8 @@ export class Spool {
 
   /** Resolves when there may be room again. */
   room(): Promise<void> {
+    // Whoever waits keeps the process alive, as whatever else is awaited does.
+    this.#lossTimer?.ref();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -173,7 +202,8 @@ export class Spool {
   }
 
   /**
-   * Brings all to stable storage and delivers what can be delivered. Never rejects.
+   * Brings all to stable storage and delivers what can be delivered. Never rejects. Ends before the time is over where no attempt
+   * can be made until then, because the Collector has asked for a pause, or has refused credentials or address.
    *
    * @param timeoutMs Default: `flushTimeoutMs`.
    * @returns Whether nothing is left to deliver.
@@ -212,9 +242,10 @@ export class Spool {
   }
 
   #newWriter(): StreamWriter {
-    const { directory, segmentBytesMax, commitIntervalMs } = this.#settings;
+    const { directory, commitIntervalMs } = this.#settings;
+    const { segmentBytes } = this.#limits;
     const onCommit = (commit: Commit): void => this.#committed(commit);
-    return new StreamWriter(directory, { segmentBytes: segmentBytesMax, commitIntervalMs, onCommit });
+    return new StreamWriter(directory, { segmentBytes, commitIntervalMs, onCommit });
   }
 
   #committed({ durationMs, error }: Commit): void {
@@ -285,6 +316,7 @@ export class Spool {
     if (error.code === 'NO_SPACE') {
       this.#hasSpace = false;
       this.#lookAtMs = Date.now() + LOOK_INTERVAL_MS;
+      this.#courier.reclaim();
       return { reason: 'no-space' };
     }
     return { reason: error.code === 'TOO_LARGE' ? 'too-large' : 'io', detail: error.message };
@@ -326,7 +358,9 @@ export class Spool {
     try {
       this.#looked = { waitingBytes: this.#courier.totals().waitingBytes, writtenBytes: this.#writer.bytes };
       const { bavail, bsize } = statfsSync(this.directory);
-      this.#hasSpace = bavail * bsize > this.#settings.freeBytesMin;
+      this.#hasSpace = bavail * bsize > this.#limits.freeBytesMin;
+      // What is kept only in case makes room for what must be kept.
+      if (!this.#hasSpace) this.#courier.reclaim();
     } catch {
       // Where it cannot be told, writing will.
       this.#hasSpace = true;
@@ -366,6 +400,7 @@ export class Spool {
 
   #lose(loss: Loss): void {
     this.#losses.add(loss);
+    this.#watch?.lost(loss);
     const { reason, count, detail, stream } = loss;
     this.#metrics.lost(reason, count ?? 0);
     const what = count === undefined ? 'records' : `${count} ${count === 1 ? 'record' : 'records'}`;
@@ -396,7 +431,8 @@ export class Spool {
       this.#lossTimer = undefined;
       this.#makeRoom();
       if (this.#losses.pending > 0 || this.#waiting.length > 0) this.#lookAgain();
-    }, LOOK_INTERVAL_MS).unref();
+    }, LOOK_INTERVAL_MS);
+    if (this.#waiting.length === 0) this.#lossTimer.unref();
   }
 
   /** There may be room again: those who wait for it try, and losses are told of. */
@@ -424,6 +460,18 @@ export class Spool {
     const { acknowledged, spooled, deadLettered, dropped } = this.#courier.counts(signal);
     const refused = this.#refused[signal] + dropped;
     return { emitted: this.#emitted[signal], acknowledged, spooled, deadLettered, refused };
+  }
+}
+
+/** Of the disk that a directory is on, or will be. */
+function bytesOfDisk(directory: string): number | undefined {
+  for (let at = directory; ; at = dirname(at)) {
+    try {
+      const { blocks, bsize } = statfsSync(at);
+      return blocks * bsize;
+    } catch {
+      if (at === dirname(at)) return undefined;
+    }
   }
 }
 

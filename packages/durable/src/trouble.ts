@@ -7,7 +7,13 @@ const INTERVAL_MS = 10_000;
  * well. What was left out is counted in the next one of its kind.
  */
 export class Trouble {
+  readonly #write: (level: 'error' | 'warn', message: string) => void;
   readonly #kinds = new Map<string, { atMs: number; leftOut: number }>();
+
+  /** @param write Default: OpenTelemetry's `diag`. */
+  constructor(write: (level: 'error' | 'warn', message: string) => void = toDiag) {
+    this.#write = write;
+  }
 
   /** @param kind One of a few fixed words. */
   report(level: 'error' | 'warn', kind: string, message: string): void {
@@ -21,9 +27,13 @@ export class Trouble {
     this.#kinds.set(kind, { atMs, leftOut: 0 });
     const more = leftOut === 0 ? '' : ` (and ${leftOut} more like this)`;
     try {
-      diag[level](`decision-trail: ${message}${more}`);
+      this.#write(level, `${message}${more}`);
     } catch {
       // A diag logger of the application that throws must not reach whoever makes a decision.
     }
   }
+}
+
+function toDiag(level: 'error' | 'warn', message: string): void {
+  diag[level](`decision-trail: ${message}`);
 }

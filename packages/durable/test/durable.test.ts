@@ -342,6 +342,27 @@ test.for<[string, SpoolOptions, RegExp]>([
   expect(() => openSpool({ directory, ...options })).toThrow(SpoolError);
 });
 
+test.for<[string, () => unknown, RegExp]>([
+  [
+    'a spool in place of options',
+    () => new DurableSpanProcessor(openSpool({ directory }) as object),
+    /with spool, spans, not "Spool"/,
+  ],
+  [
+    'an option that it has not',
+    () => new DurableLogRecordProcessor({ all: true } as object),
+    /with spool, records, forward, not "all"/,
+  ],
+  [
+    'a value that is none',
+    () => new DurableLogRecordProcessor({ records: 'logs' as 'all' }),
+    /"records" to be one of decisions, all/,
+  ],
+])('a processor refuses %s', ([, make, message]) => {
+  expect(make).toThrow(message);
+  expect(make).toThrow(SpoolError);
+});
+
 test('the package exports what it promises, and nothing else', async () => {
   const api = await import('@decision-trail/durable');
   expect(Object.keys(api).toSorted((a, b) => a.localeCompare(b))).toEqual([

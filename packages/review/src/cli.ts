@@ -2,15 +2,17 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { dev } from './commands/dev.js';
 import { list } from './commands/list.js';
 import { show } from './commands/show.js';
+import { addDelivery, addSpoolCommands } from './commands/spool/program.js';
 import { ReviewError, messageOf } from './errors.js';
 import { EXIT, EXIT_HELP, exitCodeOf } from './exit-code.js';
 import { REMOTE_SINCE_DAYS } from './limits.js';
 import { READER_GONE, complain } from './output.js';
 import { DEFAULT_SOURCE } from './sources/open.js';
+import type { DeliveryFlags } from './spool/delivery.js';
 import { parseTimeOption } from './time.js';
 import { VERSION } from './version.js';
 
-const SOURCE_HELP = 'where to read: sqlite:FILE, loki:URL or jaeger:URL';
+const SOURCE_HELP = 'where to read: sqlite:FILE, spool:DIR, loki:URL or jaeger:URL';
 const TIME_HELP = 'an RFC 3339 time, a date (UTC), or an age such as 15m, 2h, 30d';
 
 /**
@@ -54,7 +56,7 @@ function program(): Command {
     .allowExcessArguments()
     .action((_options: unknown, { args: [name] }: Command) => {
       const wrong = name === undefined ? 'no command given' : `unknown command '${name}'`;
-      throw new ReviewError('USAGE', `${wrong}; use dev, list or show (--help tells more)`);
+      throw new ReviewError('USAGE', `${wrong}; use dev, list, show, spool or reconcile (--help tells more)`);
     });
 
   inherit(root, 'dev')
@@ -69,7 +71,7 @@ function program(): Command {
     .option('--model <name>', 'only of the model with this name')
     .option(
       '--since <time>',
-      `from then on: ${TIME_HELP}; by default the last ${REMOTE_SINCE_DAYS} days of loki and jaeger, all of sqlite`,
+      `from then on: ${TIME_HELP}; by default the last ${REMOTE_SINCE_DAYS} days of loki and jaeger, all of sqlite and spool`,
       parseTime,
     )
     .option('--until <time>', 'before then; written as for --since', parseTime)
@@ -90,7 +92,30 @@ function program(): Command {
     .option('--json', 'print the record itself, byte for byte')
     .action((id: string, { source, json = false }: { source: string; json?: boolean }) => show({ id, source, json }));
 
+  addSpoolCommands(root);
+
+  addDelivery(
+    inherit(root, 'reconcile')
+      .description(
+        'compare the decisions that a spool still holds with a backend, and send again what that does not have',
+      )
+      .argument('<dir>', 'directory of the spool')
+      .requiredOption('--source <source>', 'the backend: sqlite:FILE, loki:URL or jaeger:URL')
+      .option('--since <time>', `only decisions from then on: ${TIME_HELP}`, parseTime)
+      .option('--dry-run', 'send nothing'),
+  ).action(async (directory: string, { dryRun = false, ...flags }: ReconcileFlags) => {
+    // Loads all that delivers, which takes a while.
+    const { reconcile } = await import('./commands/reconcile.js');
+    await reconcile(directory, { dryRun, ...flags });
+  });
+
   return root;
+}
+
+interface ReconcileFlags extends DeliveryFlags {
+  source: string;
+  since?: bigint;
+  dryRun?: boolean;
 }
 
 interface ListFlags {

@@ -33,8 +33,14 @@ export function parseEntry(body: string): Entry {
   return { body, record: record as unknown as DecisionRecord, timeUnixNano };
 }
 
+/** What decides where an entry stands in a list. */
+export interface Place {
+  readonly timeUnixNano: bigint;
+  readonly record: { readonly id: string };
+}
+
 /** The order of every list: by time, then by id. */
-export function compareEntries(a: Entry, b: Entry): number {
+export function compareEntries(a: Place, b: Place): number {
   if (a.timeUnixNano !== b.timeUnixNano) return a.timeUnixNano < b.timeUnixNano ? -1 : 1;
   // SQLite compares UTF-8 bytes, which is the order of code points; JavaScript compares UTF-16 units.
   return Buffer.compare(Buffer.from(a.record.id), Buffer.from(b.record.id));

@@ -2,7 +2,7 @@
 export type ReviewErrorCode =
   /** An option or argument is unknown, missing or of the wrong kind. */
   | 'USAGE'
-  /** No decision has the id that was asked for. */
+  /** No decision, or no stream, has the id that was asked for. */
   | 'NOT_FOUND'
   /** A store file is missing, damaged, not ours, or of a newer version. */
   | 'STORE_UNREADABLE'
@@ -19,7 +19,17 @@ export type ReviewErrorCode =
   /** What a sender wrote is not what it should be. */
   | 'MALFORMED'
   /** A request is larger than this package accepts. */
-  | 'TOO_LARGE';
+  | 'TOO_LARGE'
+  /** A directory is not there, cannot be read, is no spool, or holds something of a newer version. */
+  | 'SPOOL_UNREADABLE'
+  /** A spool cannot be written: read-only, disk full. */
+  | 'SPOOL_UNWRITABLE'
+  /** Something of a spool is damaged. */
+  | 'SPOOL_DAMAGED'
+  /** A backend does not have all that it should. */
+  | 'BACKEND_INCOMPLETE'
+  /** A Collector did not take all that was to be delivered. */
+  | 'NOT_DELIVERED';
 
 /** The one error that this package throws on purpose; anything else is a bug of ours. */
 export class ReviewError extends Error {

@@ -24,9 +24,15 @@ export function parseTimestamp(text: string): bigint | undefined {
  * such as `90s`, `15m`, `2h` or `30d`. `undefined` where it is none of these.
  */
 export function parseTimeOption(text: string, nowMs: number): bigint | undefined {
-  const age = AGE.exec(text);
-  if (age !== null) return nanosOfMs(nowMs - Number(age[1]) * UNIT_MS[age[2]!]!);
+  const age = parseAge(text);
+  if (age !== undefined) return nanosOfMs(nowMs - age);
   return parseTimestamp(DATE.test(text) ? `${text}T00:00:00Z` : text);
+}
+
+/** An age as a user writes it, in milliseconds; `undefined` where it is none. */
+export function parseAge(text: string): number | undefined {
+  const age = AGE.exec(text);
+  return age === null ? undefined : Number(age[1]) * UNIT_MS[age[2]!]!;
 }
 
 /** Milliseconds since 1970 as nanoseconds. */

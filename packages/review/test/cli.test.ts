@@ -1,76 +1,24 @@
 /** The command as people and scripts start it: a process, its exit code, and what it prints. */
-import { execFile, spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { Store, openSource } from '@decision-trail/review';
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { recordRow } from '../src/rows.js';
+import { BIN, ended, runCommand, startDev, temporaryDirectory } from './command.js';
+import type { Dev, Ended } from './command.js';
 import { body, logRecord } from './stock.js';
 
-const BIN = join(import.meta.dirname, '../dist/bin.js');
-
 let dir: string;
-let running: ChildProcessByStdio<null, Readable, Readable>[];
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'decision-trail-cli-'));
-  running = [];
+  dir = temporaryDirectory();
 });
 
-afterEach(async () => {
-  for (const child of running) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-  rmSync(dir, { recursive: true, force: true });
-});
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function run(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { cwd: dir, env: { ...process.env, COLUMNS: undefined }, timeout: 20_000 };
-    const child = execFile(process.execPath, [BIN, ...args], options, (_, stdout, stderr) => {
-      resolve({ code: child.exitCode, stdout, stderr });
-    });
-  });
-}
-
-/** Starts `dev` on a free port and waits until it listens. */
-async function dev(
-  ...args: string[]
-): Promise<{ url: string; pid: number; end: (signal: NodeJS.Signals) => Promise<Ended> }> {
-  const child = spawn(process.execPath, [BIN, 'dev', '--port', '0', ...args], {
-    cwd: dir,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.push(child);
-  let stdout = '';
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  while (!stdout.includes('\n')) await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(fail)]);
-  function fail(): never {
-    throw new Error(`dev ended: ${stderr}`);
-  }
-  const end = async (signal: NodeJS.Signals): Promise<Ended> => {
-    const closed = once(child, 'close');
-    child.kill(signal);
-    const [code] = (await closed) as [number | null];
-    return { code, stdout, stderr };
-  };
-  return { url: /http:\S+(?=,)/.exec(stdout)![0], pid: child.pid!, end };
-}
+const run = (...args: string[]): Promise<Ended> => runCommand(dir, args);
+const dev = (...args: string[]): Promise<Dev> => startDev(dir, ...args);
 
 async function send(url: string, ...bodies: string[]): Promise<number> {
   const response = await fetch(`${url}/v1/logs`, {
@@ -132,7 +80,7 @@ describe('dev', () => {
 
   test('goes on when nobody reads what it prints', async () => {
     const child = spawn(process.execPath, [BIN, 'dev', '--port', '0'], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
-    running.push(child);
+    ended(child);
     const [ready] = (await once(child.stdout, 'data')) as [Buffer];
     child.stdout.destroy();
     child.stderr.destroy();
@@ -223,7 +171,7 @@ describe('list and show', () => {
     fill(20_000);
     for (const json of [[], ['--json']]) {
       const child = spawn(process.execPath, [BIN, 'list', ...json], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
-      running.push(child);
+      ended(child);
       let stderr = '';
       child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
       await once(child.stdout, 'data');
@@ -236,8 +184,8 @@ describe('list and show', () => {
 
 describe('wrong use is told in one line', () => {
   test.each([
-    [[], 2, 'no command given; use dev, list or show (--help tells more)'],
-    [['frob'], 2, "unknown command 'frob'; use dev, list or show (--help tells more)"],
+    [[], 2, 'no command given; use dev, list, show, spool or reconcile (--help tells more)'],
+    [['frob'], 2, "unknown command 'frob'; use dev, list, show, spool or reconcile (--help tells more)"],
     [['list', '--frob'], 2, "unknown option '--frob'"],
     [['list', 'extra'], 2, "too many arguments for 'list'. Expected 0 arguments but got 1: extra."],
     [['list', '--limit', '0'], 2, "option '--limit <number>' argument '0' is invalid. It is no positive number."],
@@ -248,7 +196,11 @@ describe('wrong use is told in one line', () => {
       "option '--port <number>' argument '65536' is invalid. It is no TCP port (0 to 65535).",
     ],
     [['show'], 2, "missing required argument 'id'"],
-    [['list', '--source', 'mysql:x'], 2, "unknown source 'mysql:x': use sqlite:FILE, loki:URL or jaeger:URL"],
+    [
+      ['list', '--source', 'mysql:x'],
+      2,
+      "unknown source 'mysql:x': use sqlite:FILE, spool:DIR, loki:URL or jaeger:URL",
+    ],
     [['list', '--source', 'loki:x'], 2, 'the source loki: needs a URL, such as loki:http://127.0.0.1:3100'],
   ])('%j', async (args, code, message) => {
     expect(await run(...args)).toEqual({ code, stdout: '', stderr: `decision-trail: ${message}\n` });

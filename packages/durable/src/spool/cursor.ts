@@ -64,6 +64,20 @@ export class Cursor {
     }
   }
 
+  /**
+   * Takes up the space that it will need, while there is some: on a full disk delivery could not be noted, and so nothing of what was
+   * delivered be deleted. Where that fails, it is tried again when it moves.
+   */
+  reserve(): void {
+    if (this.#fd !== undefined || this.#slot !== undefined) return;
+    try {
+      this.#fd = this.#open();
+      this.#files.write(this.#fd, Buffer.alloc(2 * SLOT_BYTES), 0);
+    } catch (error) {
+      if (errorCode(error) === '') throw error;
+    }
+  }
+
   /** Puts the position on stable storage. Throws a `SpoolError` of code `IO` or `NO_SPACE`. */
   async sync(): Promise<void> {
     const slot = this.#slot;

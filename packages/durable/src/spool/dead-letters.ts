@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
 import type { Note } from '../send/queue.js';
@@ -8,6 +9,7 @@ import {
   encodeSegmentHeader,
   frameBytes,
   frameSeed,
+  isKind,
   originFrame,
   ORIGINS_MAX,
   parseOrigin,
@@ -170,62 +172,162 @@ function withHeadroom(payload: Uint8Array): Buffer {
 /** Frames that were given up together. */
 export interface DeadLetter {
   readonly note: Note;
-  readonly frames: readonly Frame[];
+  /** Without those that a Collector has accepted since. */
+  readonly frames: readonly StoredFrame[];
+}
+
+/** The dead letters in one segment. */
+export interface DeadLetterSegment {
+  readonly number: number;
+  readonly path: string;
+  readonly letters: readonly DeadLetter[];
+  /** Whether all of it could be read: only then may it be removed when its letters were accepted. */
+  readonly isWhole: boolean;
 }
 
 /**
- * Reads the dead letters of a stream, in order; what is not good is passed over to the end of its segment.
+ * Reads the dead letters of a stream, segment by segment; what is not good is passed over to the end of its segment.
  *
  * @throws SpoolError of code `IO`.
  */
-export function readDeadLetters(streamDirectory: string, streamId: string, files: Files): DeadLetter[] {
+export function* readDeadLetters(
+  streamDirectory: string,
+  streamId: string,
+  files: Files,
+): Generator<DeadLetterSegment, void, undefined> {
   const directory = join(streamDirectory, 'dead-letters');
-  const letters: DeadLetter[] = [];
-  for (const name of files.list(directory)) {
-    const number = segmentNumber(name);
-    if (number === undefined) continue;
-    try {
-      const bytes = readWhole(join(directory, name), files);
-      if (typeof parseSegmentHeader(bytes) === 'object') letters.push(...parseLetters(bytes, streamId, number));
-    } catch (error) {
-      if (errorCode(error) === '') throw error;
-      throw spoolError(error, `cannot read ${directory}`);
-    }
+  for (const number of segmentNumbers(directory, files)) {
+    const path = join(directory, segmentName(number));
+    const bytes = readWhole(path, files);
+    if (bytes === undefined) continue;
+    const accepted = readAccepted(path, files);
+    const { letters, isWhole } = parseLetters(bytes, streamId, number);
+    const left = letters.map(({ note, frames }) => ({
+      note,
+      frames: frames.filter((frame) => !accepted.has(keyOf(frame))),
+    }));
+    yield { number, path, letters: left.filter(({ frames }) => frames.length > 0), isWhole };
   }
-  return letters;
 }
 
-function readWhole(path: string, files: Files): Buffer {
-  const fd = files.open(path, 'r');
+/**
+ * Remembers frames of a segment that were accepted after all, in a file beside it: the segment may be one to which its owner
+ * adds. Where the file is lost, they are sent again.
+ *
+ * @throws SpoolError of code `IO` or `NO_SPACE`.
+ */
+export function markAccepted(path: string, frames: readonly StoredFrame[], files: Files): void {
+  const accepted = readAccepted(path, files);
+  for (const frame of frames) accepted.add(keyOf(frame));
+  const temporary = `${acceptedPath(path)}.${randomUUID()}`;
   try {
+    files.replaceWhole(acceptedPath(path), temporary, Buffer.from([...accepted].map((key) => `${key}\n`).join('')));
+  } catch (error) {
+    throw spoolError(error, `cannot write ${acceptedPath(path)}`);
+  }
+}
+
+/**
+ * Removes the dead letters of a stream that this process owns, so that nobody adds to them meanwhile: the segments of which all
+ * was accepted, and the directory where it is empty then.
+ */
+export function removeAccepted(streamDirectory: string, streamId: string, files: Files): void {
+  for (const { path, letters, isWhole } of readDeadLetters(streamDirectory, streamId, files)) {
+    if (letters.length > 0 || !isWhole) continue;
+    // First, so that it never stands beside a later segment of the same number.
+    files.remove(acceptedPath(path));
+    files.remove(path);
+  }
+  files.removeDirectory(join(streamDirectory, 'dead-letters'));
+}
+
+function acceptedPath(segmentPath: string): string {
+  return segmentPath.replace(/segment$/, 'accepted');
+}
+
+/** The checksum as well, so that the file says nothing about another segment of the same number. */
+function keyOf({ offset, checksum }: StoredFrame): string {
+  return `${offset} ${checksum.toString(16).padStart(8, '0')}`;
+}
+
+function readAccepted(segmentPath: string, files: Files): Set<string> {
+  const bytes = readWhole(acceptedPath(segmentPath), files);
+  return new Set(
+    bytes
+      ?.toString('latin1')
+      .split('\n')
+      .filter((line) => line !== ''),
+  );
+}
+
+function segmentNumbers(directory: string, files: Files): number[] {
+  try {
+    return files.list(directory).flatMap((name) => segmentNumber(name) ?? []);
+  } catch (error) {
+    throw spoolError(error, `cannot read ${directory}`);
+  }
+}
+
+/** Reads a file of 16 MiB at most; `undefined` where it is not there. */
+function readWhole(path: string, files: Files): Buffer | undefined {
+  let fd: number | undefined;
+  try {
+    fd = files.open(path, 'r');
     const bytes = Buffer.alloc(Math.min(files.size(fd), SEGMENT_BYTES_MAX));
     return bytes.subarray(0, files.readSync(fd, bytes, 0));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw spoolError(error, `cannot read ${path}`);
   } finally {
-    files.close(fd);
+    if (fd !== undefined) files.close(fd);
   }
 }
 
-function parseLetters(segment: Buffer, streamId: string, number: number): DeadLetter[] {
-  const seed = frameSeed(streamId, number);
+interface Parsed {
+  readonly letters: readonly { readonly note: Note; readonly frames: StoredFrame[] }[];
+  readonly isWhole: boolean;
+}
+
+function parseLetters(segment: Buffer, streamId: string, number: number): Parsed {
+  const letters: { readonly note: Note; readonly frames: StoredFrame[] }[] = [];
   const origins: Origin[] = [];
-  const letters: { readonly note: Note; readonly frames: Frame[] }[] = [];
-  for (let at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES < segment.length;) {
+  const seed = frameSeed(streamId, number);
+  const header = parseSegmentHeader(segment);
+  if (typeof header !== 'object' || header.number !== number || header.streamId !== streamId) {
+    return { letters, isWhole: false };
+  }
+  let at = SEGMENT_HEADER_BYTES;
+  while (at + FRAME_HEADER_BYTES < segment.length) {
     const bytes = frameBytes(segment, at);
     if (bytes === 0 || at + bytes > segment.length) break;
     if (!plausibleFrame(segment, at) || !checksumFits(segment, at, bytes, seed)) break;
     const payload = segment.subarray(at + FRAME_HEADER_BYTES, at + bytes);
-    const kind = segment[at + 8];
-    if (kind === KIND.note) letters.push({ note: JSON.parse(payload.toString()) as Note, frames: [] });
-    else if (kind === KIND.origin) {
+    if (segment[at + 8] === KIND.note) {
+      const note = parseNote(payload);
+      if (note === undefined) break;
+      letters.push({ note, frames: [] });
+    } else if (segment[at + 8] === KIND.origin) {
       const origin = parseOrigin(payload);
       if (origin === undefined) break;
       origins.push(origin);
     } else {
       const origin = origins[originIndex(segment, at)];
-      if (origin === undefined) break;
-      letters.at(-1)?.frames.push(new StoredFrame(segment, at, bytes, origin, number, at + bytes));
+      const letter = letters.at(-1);
+      if (origin === undefined || letter === undefined || !isKind(segment[at + 8]!)) break;
+      letter.frames.push(new StoredFrame(segment, at, bytes, origin, number, at + bytes));
     }
     at += bytes;
   }
-  return letters;
+  return { letters, isWhole: at === segment.length };
+}
+
+/** Of a later version a note may say more, and nothing of what is needed otherwise. */
+function parseNote(payload: Buffer): Note | undefined {
+  try {
+    const note = JSON.parse(payload.toString()) as Partial<Note> | null;
+    const isNote = typeof note?.at === 'number' && typeof note.reason === 'string';
+    return isNote && (note.signal === 'logs' || note.signal === 'traces') ? (note as Note) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -64,8 +64,8 @@ export interface StreamReaderOptions {
   readonly directory: string;
   readonly streamId: string;
   readonly files: Files;
-  /** The kind of frames to read. */
-  readonly kind: Frame['kind'];
+  /** The kind of frames to read; by default log records and spans. */
+  readonly kind?: Frame['kind'] | undefined;
   /** Where to begin, by default at the beginning. */
   readonly from?: Position | undefined;
   /** How far the writer of the stream, in this process, has come. */
@@ -103,7 +103,7 @@ interface Extent {
 type Verdict = 'good' | 'bad' | 'unknown' | 'given-up';
 
 /**
- * Reads the frames of one kind in order. Holds a chunk of 1 MiB, or one frame of up to 4 MiB, and where damage is judged the rest of
+ * Reads the frames of one kind, or all log records and spans, in order. Holds a chunk of 1 MiB, or one frame of up to 4 MiB, and where damage is judged the rest of
  * the segment. Frames are views of what was read, and stay as they are.
  */
 export class StreamReader {
@@ -403,7 +403,8 @@ export class StreamReader {
     }
     const end = current.offset + bytes;
     const acknowledged = current.number === this.#from.segment && end <= this.#from.offset;
-    if (kind !== this.#options.kind || acknowledged) return;
+    const wanted = this.#options.kind ?? kind;
+    if (kind !== wanted || acknowledged) return;
     const origin = current.origins.get(originIndex(buffer, at)) ?? LOST_ORIGIN;
     this.#frames.push(new StoredFrame(buffer, at, bytes, origin, current.number, end));
   }

@@ -1,4 +1,4 @@
-import { readU64 } from './format.js';
+import { readU32, readU64 } from './format.js';
 import { FRAME_HEADER_BYTES } from './frame.js';
 import type { Frame, Origin } from './frame.js';
 
@@ -26,6 +26,16 @@ export class StoredFrame implements Frame {
     this.end = end;
     this.#buffer = buffer;
     this.#at = at;
+  }
+
+  /** Bytes from the beginning of the segment to the frame. */
+  get offset(): number {
+    return this.end - FRAME_HEADER_BYTES - this.payload.length;
+  }
+
+  /** Its CRC-32, as it stands in its header. */
+  get checksum(): number {
+    return readU32(this.#buffer, this.#at + 4);
   }
 
   get leafHash(): Uint8Array {

@@ -155,6 +155,11 @@ export class StreamQueue implements DeliveryQueue {
     this.#options.cursor.move(to);
   }
 
+  /** See `Cursor.reserve`. */
+  reserve(): void {
+    this.#options.cursor.reserve();
+  }
+
   bury(frames: readonly Frame[], note: Note): Promise<void> {
     return this.#options.deadLetters.add(frames, note);
   }

@@ -136,7 +136,9 @@ export class Stream {
     const { drained } = this;
     await this.logs.sync();
     await this.traces.sync();
-    const before = Math.min(this.logs.stable?.segment ?? 1, this.traces.stable?.segment ?? 1);
+    const cursors = Math.min(this.logs.stable?.segment ?? 1, this.traces.stable?.segment ?? 1);
+    // Delivery may be faster than a commit, which would not find the segment.
+    const before = Math.min(cursors, this.#writer?.oldestOpen ?? cursors);
     return segmentFiles(this.directory, this.#files).filter(({ number }) => drained || number < before);
   }
 

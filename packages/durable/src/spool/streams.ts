@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { Cursor } from './cursor.js';
-import { Files, spoolError } from './files.js';
+import { errorCode, Files, spoolError } from './files.js';
 import { FRAME_HEADER_BYTES } from './frame.js';
 import { isStreamId, readU64 } from './format.js';
 import type { Position } from './format.js';
@@ -30,7 +30,7 @@ export interface StreamInfo {
   readonly id: string;
   readonly directory: string;
   /**
-   * `owned`: a process that is alive writes or delivers it. `free`: it may be adopted. `kept`: nothing but dead letters and damaged
+   * `owned`: a process that is alive writes or delivers it, or it is another user's and cannot be read. `free`: it may be adopted. `kept`: nothing but dead letters and damaged
    * segments is left of it, or it is just being made.
    */
   readonly state: 'owned' | 'free' | 'kept';
@@ -92,6 +92,10 @@ export class Streams {
   }
 
   #state(directory: string): StreamInfo['state'] {
+    return this.#unlessDenied('owned', () => this.#readableState(directory));
+  }
+
+  #readableState(directory: string): StreamInfo['state'] {
     if (isOwned(directory, this.#ownershipOptions())) return 'owned';
     // One with a temporary file at most is just being made.
     const rest = this.#files.list(directory).filter((name) => !/^(dead-letters|damaged|\..*)$/.test(name));
@@ -200,6 +204,7 @@ export class Streams {
       let oldestWaitingMs: number | undefined;
       for (const id of this.#ids()) {
         const directory = join(this.directory, id);
+        if (this.#unlessDenied(undefined, () => this.#files.list(directory)) === undefined) continue;
         const segments = segmentFiles(directory, this.#files);
         const waiting = this.#waiting(directory, segments);
         sum.streams += 1;
@@ -251,6 +256,16 @@ export class Streams {
     const { processes } = this.#options;
     const options = { files: this.#files, now: this.#now };
     return processes === undefined ? options : { ...options, processes };
+  }
+
+  /** Who runs a command as another user may leave a stream of that user; it must not hide all the others. */
+  #unlessDenied<T>(otherwise: T, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (errorCode(error) !== 'EACCES' && errorCode(error) !== 'EPERM') throw error;
+      return otherwise;
+    }
   }
 
   #guarded<T>(work: () => T): T {

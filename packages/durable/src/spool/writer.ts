@@ -188,6 +188,11 @@ export class StreamWriter {
     return this.#bytes;
   }
 
+  /** Number of the oldest segment that a commit has still to look at, and that must not be deleted before. */
+  get oldestOpen(): number {
+    return this.#open[0]?.number ?? Number.POSITIVE_INFINITY;
+  }
+
   /** How far a reader in this process may read. */
   get end(): StreamEnd {
     return { segment: this.#segment?.number ?? this.#lastNumber, offset: this.#segment?.position ?? this.#lastOffset };

@@ -167,7 +167,8 @@ test('what a Collector refuses is kept with its note, origin and number', async 
     logs.bury(frames.slice(0, 2), note),
     logs.bury(frames.slice(2), { ...note, reason: 'too-large' }),
   ]);
-  const letters = readDeadLetters(writer.directory, writer.streamId, new Files());
+  const segments = [...readDeadLetters(writer.directory, writer.streamId, new Files())];
+  const letters = segments.flatMap((segment) => segment.letters);
   expect(letters.map((letter) => letter.note)).toEqual([
     { ...note, message: 'm'.repeat(1_024) },
     { ...note, message: 'm'.repeat(1_024), reason: 'too-large' },

@@ -4,6 +4,7 @@ import { complain } from '../output.js';
 import { startReceiver } from '../receiver.js';
 import type { IngestCounts } from '../ingest.js';
 import { Store } from '../store.js';
+import { plural } from '../text/plural.js';
 
 export interface DevOptions {
   port: number;
@@ -39,8 +40,4 @@ function summary(counts: Readonly<IngestCounts>): string {
   if (malformed > 0) told.push(`${plural(malformed, 'malformed record')} refused`);
   if (otherLogRecords > 0) told.push(`${plural(otherLogRecords, 'other log record')} not kept`);
   return told.join(', ');
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

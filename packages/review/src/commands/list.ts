@@ -27,7 +27,7 @@ export async function list({ source: name, query, limit, json }: ListOptions): P
 }
 
 /** A record's body on one line: a line break in JSON is white space, and none of ours has one. */
-export function jsonLine({ body }: Entry): string {
+export function jsonLine({ body }: { readonly body: string }): string {
   return body.replaceAll(/[\r\n]/g, ' ');
 }
 

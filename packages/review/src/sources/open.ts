@@ -4,17 +4,18 @@ import { TroubleLog } from '../trouble.js';
 import { JaegerSource } from './jaeger.js';
 import { LokiSource } from './loki.js';
 import type { Source, SourceOptions } from './source.js';
+import { SpoolSource } from './spool.js';
 import { SqliteSource } from './sqlite.js';
 
 /** The source that is read where none is named. */
 export const DEFAULT_SOURCE = 'sqlite:decision-trail.db';
 
 /**
- * Opens a source by its name: `sqlite:FILE`, `loki:URL` or `jaeger:URL`, for example `loki:http://127.0.0.1:3100`. A
- * user and a password in the URL are sent as HTTP basic authentication.
+ * Opens a source by its name: `sqlite:FILE`, `spool:DIR`, `loki:URL` or `jaeger:URL`, for example
+ * `loki:http://127.0.0.1:3100`. A user and a password in the URL are sent as HTTP basic authentication.
  *
  * @throws ReviewError `USAGE` where the name is none of these, `STORE_UNREADABLE` where a file cannot be opened. A
- * backend is not asked before the first read.
+ * backend or a spool is not asked before the first read.
  */
 export function openSource(name: string, options: SourceOptions = {}): Source {
   const colon = name.indexOf(':');
@@ -25,12 +26,15 @@ export function openSource(name: string, options: SourceOptions = {}): Source {
     case 'sqlite':
       if (rest === '') throw new ReviewError('USAGE', 'the source sqlite: names no file');
       return new SqliteSource(resolve(rest));
+    case 'spool':
+      if (rest === '') throw new ReviewError('USAGE', 'the source spool: names no directory');
+      return new SpoolSource(resolve(rest), trouble);
     case 'loki':
       return new LokiSource(parseUrl(scheme, rest), trouble);
     case 'jaeger':
       return new JaegerSource(parseUrl(scheme, rest), trouble);
     default:
-      throw new ReviewError('USAGE', `unknown source '${name}': use sqlite:FILE, loki:URL or jaeger:URL`);
+      throw new ReviewError('USAGE', `unknown source '${name}': use sqlite:FILE, spool:DIR, loki:URL or jaeger:URL`);
   }
 }
 

@@ -72,7 +72,11 @@ class Distinct {
   }
 }
 
-function isAskedFor({ record, timeUnixNano }: Entry, { sinceUnixNano, untilUnixNano, model }: DecisionQuery): boolean {
+/** Whether a query asks for an entry. */
+export function isAskedFor(
+  { record, timeUnixNano }: Entry,
+  { sinceUnixNano, untilUnixNano, model }: DecisionQuery,
+): boolean {
   if (sinceUnixNano !== undefined && timeUnixNano < sinceUnixNano) return false;
   if (untilUnixNano !== undefined && timeUnixNano >= untilUnixNano) return false;
   return model === undefined || modelNameOf(record) === model;
