@@ -16,6 +16,7 @@ const TASKS = {
   'test:matrix': [['node', 'scripts/matrix.ts']],
   backends: [['node', 'test/backends/main.ts']],
   bench: [['node', 'bench/main.ts']],
+  faults: [['node', 'test/faults/main.ts']],
   check: [
     ['oxlint', '--type-aware', '--deny-warnings'],
     ['oxfmt', '--check'],

@@ -77,10 +77,13 @@ export async function startCollector(options: {
   port?: number;
   /** What each exporter's queue may hold; default as shipped. */
   queueBytes?: number;
+  /** Another file than the one that is shipped. */
+  configuration?: string;
 }): Promise<RunningCollector> {
   const { dir, jaeger, loki, port, queueBytes } = options;
+  const file = options.configuration ?? configuration('collector.yaml');
   const [http, grpc, health, metrics] = await ports(4, port);
-  const server = await started(dir, 'collector', ['--config', configuration('collector.yaml')], local(health), {
+  const server = await started(dir, 'collector', ['--config', file], local(health), {
     COLLECTOR_OTLP_HTTP_ADDRESS: `127.0.0.1:${http}`,
     COLLECTOR_OTLP_GRPC_ADDRESS: `127.0.0.1:${grpc}`,
     COLLECTOR_HEALTH_ADDRESS: `127.0.0.1:${health}`,

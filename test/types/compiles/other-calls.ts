@@ -53,5 +53,6 @@ is<string>()(conventions.ATTR_DECISION_ID);
 try {
   configureDecisions({});
 } catch (error) {
-  if (error instanceof DecisionTrailError) is<'INVALID_OPTIONS' | 'NOT_DECORATABLE' | 'AUDIT_UNAVAILABLE'>()(error.code);
+  if (error instanceof DecisionTrailError)
+    is<'INVALID_OPTIONS' | 'NOT_DECORATABLE' | 'AUDIT_UNAVAILABLE'>()(error.code);
 }
