@@ -7,7 +7,7 @@ import type { OtlpOptions, OtlpSettings, Signal } from './send/settings.js';
 import { SpoolError } from './errors.js';
 import type { Loss } from './losses.js';
 import type { SpoolSettings } from './options.js';
-import { assembleRequest, readResponse } from './otlp/request.js';
+import { assembleRequest, readResponse, RequestMemory } from './otlp/request.js';
 import type { Frame } from './spool/frame.js';
 import type { Damage } from './spool/reader.js';
 import type { Dropped, Stream } from './spool/stream.js';
@@ -264,13 +264,15 @@ export class Courier {
 
   #deliver(stream: Stream, isOwn: boolean): Delivery {
     return new Delivery(stream, (signal, queue) => {
+      const memory = new RequestMemory();
       return new Sender({
         signal,
         queue: this.#observed(queue, stream, signal, isOwn),
         client: this.#clients[signal],
-        assemble: assembleRequest,
+        assemble: (frames) => assembleRequest(frames, memory.allocate),
         events: {
           delivered: (frames) => {
+            memory.release();
             if (isOwn) this.#counts[signal].acknowledged += frames;
             this.#events.delivered(signal, frames, stream.id);
           },

@@ -32,15 +32,47 @@ interface Run {
 /**
  * An `ExportLogsServiceRequest` or `ExportTraceServiceRequest` of frames that are all of one kind, in their order. Nothing is
  * parsed: each run of frames with one origin becomes one `ResourceLogs` with one `ScopeLogs` (or `ResourceSpans`, `ScopeSpans`).
+ *
+ * @param allocate gives a buffer of exactly so many bytes.
  */
-export function assembleRequest(frames: readonly Frame[]): Buffer {
+export function assembleRequest(
+  frames: readonly Frame[],
+  allocate: (size: number) => Buffer = (size) => Buffer.allocUnsafe(size),
+): Buffer {
   const runs = runsOf(frames);
   let size = 0;
   for (const run of runs) size += 1 + varintBytes(run.resourceBytes) + run.resourceBytes;
-  const request = Buffer.allocUnsafe(size);
+  const request = allocate(size);
   let at = 0;
   for (const run of runs) at = putRun(request, at, frames, run);
   return request;
+}
+
+/** Requests of a kilobyte or so are not worth keeping their memory for, and larger ones than this do not come often. */
+const KEPT_BYTES_MIN = 64 * 1024;
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+
+/** The memory of one request after the other, where each is over before the next is made. */
+export class RequestMemory {
+  #free: Buffer | undefined;
+  #used: Buffer | undefined;
+
+  readonly allocate = (size: number): Buffer => {
+    const buffer =
+      this.#free !== undefined && this.#free.length >= size
+        ? this.#free
+        : Buffer.allocUnsafeSlow(Math.ceil(size * 1.25));
+    this.#free = undefined;
+    this.#used = buffer;
+    return buffer.subarray(0, size);
+  };
+
+  /** The last request was read to its end; without this its memory is left to whoever may still be sending it. */
+  release(): void {
+    const bytes = this.#used?.length ?? 0;
+    if (bytes >= KEPT_BYTES_MIN && bytes <= KEPT_BYTES_MAX) this.#free = this.#used;
+    this.#used = undefined;
+  }
 }
 
 function runsOf(frames: readonly Frame[]): Run[] {

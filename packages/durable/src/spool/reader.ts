@@ -26,6 +26,9 @@ import { StoredFrame } from './stored-frame.js';
 /** Bytes that are read at once, unless one frame has more. */
 const CHUNK_BYTES: number = 1024 * 1024;
 
+/** Chunks that are kept to be used again. */
+const CHUNKS_MAX = 4;
+
 const NO_BYTES = new Uint8Array(0);
 /** Of records whose origin was damaged: they are read all the same, and belong to nobody. */
 const LOST_ORIGIN: Origin = { resource: NO_BYTES, scope: NO_BYTES };
@@ -124,6 +127,7 @@ export class StreamReader {
   #known = new Map<string, Origin>();
   #knownBefore = new Map<string, Origin>();
   #frames: StoredFrame[] = [];
+  readonly #chunks: Buffer[] = [];
   #damage: Damage[] = [];
 
   constructor(options: StreamReaderOptions) {
@@ -351,9 +355,17 @@ export class StreamReader {
     return needed > chunk.length && needed <= rest ? this.#bytesAt(current, needed) : chunk;
   }
 
+  /** Takes back what frames were views of that nobody looks at any more. */
+  recycle(chunk: ArrayBufferLike): void {
+    if (chunk.byteLength === CHUNK_BYTES && this.#chunks.length < CHUNKS_MAX) this.#chunks.push(Buffer.from(chunk));
+  }
+
   async #bytesAt(current: Current, count: number): Promise<Buffer> {
-    // Not from the pool: frames are views of it for as long as they wait.
-    const buffer = Buffer.allocUnsafeSlow(count);
+    // Not from Node's pool: frames are views of it for as long as they wait. A large piece gets a whole chunk, to be used again: the
+    // collector of garbage is in no hurry with memory outside of its heap.
+    const isLarge = count > CHUNK_BYTES / 4 && count <= CHUNK_BYTES;
+    const chunk = isLarge ? (this.#chunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)) : Buffer.allocUnsafeSlow(count);
+    const buffer = chunk.subarray(0, count);
     return buffer.subarray(0, await this.#options.files.read(current.fd, buffer, current.offset));
   }
 

@@ -111,9 +111,11 @@ export class StreamQueue implements DeliveryQueue {
     for (; this.#head < this.#waiting.length; this.#head += 1) {
       const frame = this.#waiting[this.#head]!;
       if (!this.#acknowledged.delete(frame)) break;
+      if (last !== undefined && last.payload.buffer !== frame.payload.buffer) this.#reader.recycle(last.payload.buffer);
       last = frame;
     }
     if (last === undefined) return;
+    if (this.#waiting[this.#head]?.payload.buffer !== last.payload.buffer) this.#reader.recycle(last.payload.buffer);
     this.#moveCursor(last);
     // Acknowledged frames would keep the buffers that they are views of.
     this.#waiting = this.#waiting.slice(this.#head);

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { ByteWriter } from '../../src/otlp/bytes.js';
 import { encodeLogRecord } from '../../src/otlp/log-record.js';
 import { originOf } from '../../src/otlp/origin.js';
-import { assembleRequest, readResponse } from '../../src/otlp/request.js';
+import { assembleRequest, readResponse, RequestMemory } from '../../src/otlp/request.js';
 import { encodeSpan } from '../../src/otlp/span.js';
 import { KIND } from '../../src/spool/frame.js';
 import type { Frame, Origin } from '../../src/spool/frame.js';
@@ -187,4 +187,32 @@ test('what is not a response is none, and nothing throws', () => {
     Buffer.from('<html>').toString('hex'),
   ];
   for (const hex of none) expect(readResponse(Buffer.from(hex, 'hex')), hex).toBeUndefined();
+});
+
+test('a request in memory that is used again is the same; what may still be sent is left alone', () => {
+  const origin = originOf(RESOURCES[0]!, SCOPES[0]!);
+  const frames = (texts: readonly string[]): Frame[] =>
+    texts.map((body) => {
+      const record = { hrTime: [1, 0], hrTimeObserved: [1, 0], body } as const;
+      return frame(KIND.logRecord, origin, (writer) => encodeLogRecord(writer, record, undefined));
+    });
+  const step = fc.record({
+    sizes: fc.array(fc.integer({ min: 0, max: 100_000 }), { minLength: 1, maxLength: 4 }),
+    taken: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const memory = new RequestMemory();
+      const unread: { request: Buffer; copy: Buffer }[] = [];
+      for (const [index, { sizes, taken }] of steps.entries()) {
+        const batch = frames(sizes.map((size) => String(index).repeat(size + 1)));
+        const request = assembleRequest(batch, memory.allocate);
+        expect(request.equals(assembleRequest(batch))).toBe(true);
+        if (taken) memory.release();
+        else unread.push({ request, copy: Buffer.from(request) });
+        for (const { request: sending, copy } of unread) expect(sending.equals(copy)).toBe(true);
+      }
+    }),
+    { numRuns: 30 },
+  );
 });

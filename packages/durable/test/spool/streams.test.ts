@@ -338,3 +338,34 @@ test('whatever is appended, read, acknowledged, deleted and restarted: each reco
     { numRuns: 60 },
   );
 });
+
+test('frames stay as they were read until they are acknowledged, however much is read and acknowledged around them', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ framesMax: fc.integer({ min: 1, max: 900 }), ahead: fc.boolean() }), { maxLength: 30 }),
+      async (steps) => {
+        const directory = temporaryDirectory();
+        const writer = new StreamWriter(directory);
+        const { spool, damage } = open(directory);
+        const { logs } = spool.attach(writer);
+        // Three chunks and a part, so that their memory is used again.
+        const text = (n: number): string => `${n} ${'x'.repeat(1_000)}`;
+        for (let n = 0; n < 3_300; n++) appendLog(writer, A, text(n));
+        let next = 0;
+        for (const { framesMax, ahead } of [...steps, { framesMax: 5_000, ahead: true }]) {
+          const batch = await logs.next({ framesMax, bytesMax: 8 * 1024 * 1024 });
+          if (batch === undefined) break;
+          if (ahead) await logs.next({ framesMax: 5_000, bytesMax: 8 * 1024 * 1024 });
+          expect(texts(batch.frames)).toEqual(batch.frames.map((_, index) => text(next + index)));
+          next += batch.frames.length;
+          await logs.acknowledge(batch);
+        }
+        expect(next).toBe(3_300);
+        expect(damage).toEqual([]);
+        spool.release(spool.streams[0]!);
+        writer.close();
+      },
+    ),
+    { numRuns: 20 },
+  );
+});
