@@ -81,8 +81,9 @@ function page(markdown: string): string {
   return `# Compatibility
 
 \`@decision-trail/decisions\` in its whole test suite, and \`@decision-trail/durable\` in that of its processors, packed and installed
-by npm, on each supported Node.js in both lines of OpenTelemetry JS. In each cell the decorator is loaded by \`import\` and by \`require()\` in plain Node.js as well, leaves nothing behind
-in the process by that, and records a decision through that line's SDK.
+by npm, on each supported Node.js in both lines of OpenTelemetry JS. In each cell the decorator is loaded by \`import\` and by
+\`require()\` in plain Node.js as well, leaves nothing behind in the process by that, and records a decision through that line's
+SDK.
 
 ${markdown}
 
