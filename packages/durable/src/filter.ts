@@ -1,5 +1,5 @@
-import { SpoolError } from './errors.js';
 import { conventions } from '@decision-trail/decisions';
+import { SpoolError } from './errors.js';
 
 /** Whether spans and log records of a scope are those of decisions. */
 export function isDecisionScope(scope: { readonly name: string } | undefined): boolean {

@@ -1,12 +1,12 @@
 import { registerDecisionSink } from '@decision-trail/decisions';
 import type { DecisionLogger, DecisionSink, SinkRecord, Taken } from '@decision-trail/decisions';
 import { trace } from '@opentelemetry/api';
-import type { Context, HrTime, SpanContext } from '@opentelemetry/api';
 import { checkProcessorOptions, isDecisionScope } from './filter.js';
 import type { LogRecordLike } from './otlp/log-record.js';
 import type { ResourceLike, ScopeLike } from './otlp/origin.js';
 import { defaultSpool } from './spool.js';
 import type { Spool } from './spool.js';
+import { hrTime } from './time.js';
 
 /** A log record as the SDK of either line hands it to its processors. */
 export interface EmittedLogRecord extends LogRecordLike {
@@ -40,6 +40,8 @@ export class DurableLogRecordProcessor implements DecisionSink {
   #from: { logger: DecisionLogger; resource: ResourceLike; scope: ScopeLike } | undefined;
   /** What became of the record that is being emitted through the SDK. */
   #emitted: { taken: Taken; record: EmittedLogRecord } | undefined;
+  /** Whether a decision is being emitted through the SDK, whose caller can wait where there is no room. */
+  #isTaking = false;
   readonly #unregister: () => void;
   #isShutdown = false;
 
@@ -62,8 +64,6 @@ export class DurableLogRecordProcessor implements DecisionSink {
     // Nobody waits for a record that comes from elsewhere than a decision.
     if (taken === 'full' && !this.#isTaking) this.#spool.giveUp(record);
   }
-
-  #isTaking = false;
 
   take(record: SinkRecord, logger: DecisionLogger): Taken {
     if (this.#from?.logger === logger && !this.#forward) {
@@ -116,8 +116,8 @@ export class DurableLogRecordProcessor implements DecisionSink {
 function asEmitted(record: SinkRecord): LogRecordLike {
   return {
     hrTime: record.timestamp,
-    hrTimeObserved: now(),
-    spanContext: spanContextOf(record.context),
+    hrTimeObserved: hrTime(Date.now()),
+    spanContext: trace.getSpanContext(record.context),
     severityNumber: record.severityNumber,
     severityText: record.severityText,
     body: record.body,
@@ -125,14 +125,4 @@ function asEmitted(record: SinkRecord): LogRecordLike {
     droppedAttributesCount: 0,
     eventName: record.eventName,
   };
-}
-
-function spanContextOf(context: Context): SpanContext | undefined {
-  return trace.getSpanContext(context);
-}
-
-function now(): HrTime {
-  const ms = Date.now();
-  const seconds = Math.floor(ms / 1000);
-  return [seconds, (ms - seconds * 1000) * 1_000_000];
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { conventions } from '@decision-trail/decisions';
 import type { LogRecordLike } from './otlp/log-record.js';
+import { hrTime } from './time.js';
 
 /** Why records are missing, as `docs/semantic-conventions.md` has it. */
 export type LossReason =
@@ -40,6 +41,7 @@ const PENDING_MAX = 1_000;
  */
 export class Losses {
   #pending: Loss[] = [];
+
   get pending(): number {
     return this.#pending.length;
   }
@@ -79,12 +81,10 @@ export function lossRecord(loss: Loss, nowMs: number): LogRecordLike {
   const { reason, count, ids, stream, from, to, detail } = loss;
   const id = randomUUID();
   const timestamp = new Date(nowMs).toISOString();
-  const seconds = Math.floor(nowMs / 1000);
-  const hrTime = [seconds, (nowMs - seconds * 1000) * 1_000_000] as const;
   const body = { schema: conventions.SCHEMA_LOSS, id, timestamp, reason, count, ids, stream, from, to, detail };
   return {
-    hrTime,
-    hrTimeObserved: hrTime,
+    hrTime: hrTime(nowMs),
+    hrTimeObserved: hrTime(nowMs),
     severityNumber: 17,
     severityText: 'ERROR',
     eventName: conventions.EVENT_DECISION_LOSS,

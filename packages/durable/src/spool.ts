@@ -56,6 +56,7 @@ export interface SignalStatus {
 const LOOK_INTERVAL_MS = 1_000;
 /** Of its time, a process spends at most one part in so many on looking. */
 const LOOK_SHARE = 200;
+/** Losses that were told of and are remembered, at most: the last ones. */
 const TOLD_MAX = 1_000;
 /** How often a record is encoded anew because encoding it has run code that made another. */
 const ENCODINGS_MAX = 3;
